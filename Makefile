@@ -1,0 +1,58 @@
+# flowscope: `make run` and `make test` are all a newcomer needs; `make help` lists the rest.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt lint types layers bench chaos lock clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "flowscope needs Python 3.11 or newer: '$(PYTHON)' was not found. Name another with: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "flowscope needs Python 3.11 or newer; $(PYTHON) is older."; exit 1; }
+	@echo "» installing into $(VENV) (first time: about half a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(STAMP) ## run the example workflow, live in this terminal
+	@echo "» running examples/etl.json; the record is kept in .flowscope"
+	@$(BIN)/flowscope run examples/etl.json
+
+test: $(STAMP) ## every test
+	@echo "» running every test"
+	@$(BIN)/python -m pytest
+
+check: fmt-check lint types layers test ## the whole gate: format, lint, types, layers, tests
+
+.PHONY: fmt-check
+fmt-check: $(STAMP)
+	@echo "» format"; $(BIN)/ruff format --check --quiet . || { echo "Some files are not formatted: run 'make fmt'."; exit 1; }
+
+fmt: $(STAMP) ## format, and mend what lint can mend
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
+
+lint: $(STAMP) ## ruff
+	@echo "» lint"; $(BIN)/ruff check .
+
+types: $(STAMP) ## mypy, strict
+	@echo "» types"; $(BIN)/mypy
+
+layers: $(STAMP) ## which storey may import which
+	@echo "» layers"; $(BIN)/lint-imports
+
+bench: $(STAMP) ## measure, each figure beside its floor; writes benchmarks/RESULTS.md
+	@$(BIN)/python -m benchmarks
+
+chaos: $(STAMP) ## kill it N times (default 1000) and count what was lost
+	@$(BIN)/python -m tests.acceptance.chaos --kills $(or $(N),1000)
+
+lock: ## write requirements/*.txt again (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev requirements/build.in -o requirements/dev.txt
+
+clean: ## remove what was installed and built
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
