@@ -1,0 +1,195 @@
+"""Every exception flowscope raises on purpose.
+
+    FlowscopeError
+    ├── UserError                  the caller's input is at fault; the message says where and what to do
+    │   ├── DefinitionInvalid      a workflow cannot be run; holds every problem found
+    │   ├── InputInvalid           an input, a setting or an argument
+    │   ├── ExpressionError        a {{ … }}
+    │   │   ├── ExpressionSyntaxError
+    │   │   ├── UnknownName
+    │   │   └── BudgetExceeded
+    │   ├── WorkflowNotFound
+    │   ├── ExecutionNotFound
+    │   ├── ExecutionEnded         the execution has ended and takes no more commands
+    │   ├── ExecutionActive        the same execution id is already running
+    │   └── SignalNotAwaited
+    ├── NodeError                  a node's work failed; recorded, perhaps retried
+    │   ├── ConfigInvalid          a node's config, after its expressions were worked out
+    │   ├── NodeTimeout
+    │   ├── NodeLost               the process that ran it died, or was stopped
+    │   └── NodeDenied             refused by a guard: a path, an address, a capability that is off
+    └── StoreError                 the journal is at fault
+        ├── StoreLocked            another process owns the data directory
+        ├── StoreTooNew            written by a newer flowscope
+        ├── StoreUnavailable       cannot be read or written: permissions, a full disk
+        ├── StoreConflict          another owner has appended meanwhile; this one steps back
+        └── StoreCorrupt           bytes that do not decode
+
+Facts are attributes; the message is for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+class FlowscopeError(Exception):
+    """The root of the tree."""
+
+
+class UserError(FlowscopeError):
+    """The caller's input is at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a definition.
+
+    `place` is a path such as `nodes[3].data.config.url`; `message` says what is wrong; `remedy` what to do.
+    """
+
+    place: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.message}" if self.place else self.message
+        return f"{text}. {self.remedy}" if self.remedy else text
+
+
+class DefinitionInvalid(UserError):
+    """A workflow that cannot be run; `problems` holds all that was found, in document order."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class InputInvalid(UserError):
+    """An input, a setting or an argument is not what it should be."""
+
+
+class ExpressionError(UserError):
+    """A `{{ … }}` that cannot be worked out. `source` is its text, `offset` a 0-based column in it, or -1."""
+
+    def __init__(self, message: str, *, source: str = "", offset: int = -1) -> None:
+        self.source = source
+        self.offset = offset
+        super().__init__(message)
+
+
+class ExpressionSyntaxError(ExpressionError):
+    """The text is not an expression, or uses a construct that is not allowed."""
+
+
+class UnknownName(ExpressionError):
+    """A name or key that is not there; `suggestion` is the nearest one, or an empty string."""
+
+    def __init__(self, message: str, *, suggestion: str = "", source: str = "", offset: int = -1) -> None:
+        self.suggestion = suggestion
+        super().__init__(message, source=source, offset=offset)
+
+
+class BudgetExceeded(ExpressionError):
+    """Too many steps, too many bytes, or too deep."""
+
+
+class WorkflowNotFound(UserError):
+    def __init__(self, workflow_id: str) -> None:
+        self.workflow_id = workflow_id
+        super().__init__(f"Workflow {workflow_id} not found")
+
+
+class ExecutionNotFound(UserError):
+    def __init__(self, execution_id: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"Execution {execution_id} not found")
+
+
+class ExecutionEnded(UserError):
+    def __init__(self, execution_id: str, status: str) -> None:
+        self.execution_id = execution_id
+        self.status = status
+        super().__init__(f"Execution {execution_id} has already ended: {status}")
+
+
+class ExecutionActive(UserError):
+    def __init__(self, execution_id: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"Execution {execution_id} is already running")
+
+
+class SignalNotAwaited(UserError):
+    def __init__(self, execution_id: str, signal: str) -> None:
+        self.execution_id = execution_id
+        self.signal = signal
+        super().__init__(f"Execution {execution_id} is not waiting for a signal named {signal!r}")
+
+
+class NodeError(FlowscopeError):
+    """A node's work failed. `retryable` False means that trying again cannot help."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, code: str = "", retryable: bool | None = None) -> None:
+        self.code = code
+        if retryable is not None:
+            self.retryable = retryable
+        super().__init__(message)
+
+
+class ConfigInvalid(NodeError):
+    """A node's config is wrong; `problems` name each place below `data.config`."""
+
+    retryable = False
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in problems))
+
+
+class NodeTimeout(NodeError):
+    """The node took longer than its time-out."""
+
+
+class NodeLost(NodeError):
+    """The process that ran the node died, or was stopped, before it answered."""
+
+
+class NodeDenied(NodeError):
+    """A guard refused: a path outside the roots, an internal address, a capability that is switched off."""
+
+    retryable = False
+
+
+class StoreError(FlowscopeError):
+    """The journal is at fault."""
+
+
+class StoreLocked(StoreError):
+    """Another process owns the data directory."""
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer flowscope."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be read or written."""
+
+
+class StoreConflict(StoreError):
+    """Another owner has appended to this execution: drop memory and step back."""
+
+    def __init__(self, execution_id: str, message: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(message)
+
+
+class StoreCorrupt(StoreError):
+    """Stored bytes do not decode. `detail` says where."""
+
+    def __init__(self, message: str, *, detail: Any = None) -> None:
+        self.detail = detail
+        super().__init__(message)
