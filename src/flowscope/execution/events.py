@@ -1,0 +1,236 @@
+"""The journal's vocabulary: what has happened, as past participles. Frozen, versioned, never renamed.
+
+`seq` counts from 1 without a gap over the whole life of an execution. `at` is wall time in epoch milliseconds, for people;
+nothing is decided by it. `path` names the iteration a node ran in (`loop1[17]`, nested `outer[3].inner[5]`), empty at the top.
+
+Only what cannot be derived is recorded: an answer a handler gave is, the output of a run or of a map (a function of its
+parts) is not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+
+class Blob(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """A payload kept beside the journal by content: SHA-256 (hex) and size in bytes of its JSON, and its first characters."""
+
+    sha256: str
+    size: int
+    preview: str = ""
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """Why something failed: `type` is the exception's name, `message` for people, `place` where in the config."""
+
+    type: str
+    message: str
+    code: str = ""
+    node_id: str = ""
+    place: str = ""
+    detail: str = ""
+    retryable: bool = True
+
+
+class Caller(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """The node that started this execution as a sub-workflow."""
+
+    execution_id: str
+    node_id: str
+    path: str
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel", omit_defaults=True, tag_field="type"):
+    seq: int
+    at: float
+
+
+# --- the execution -----------------------------------------------------------------------------------------------
+
+
+class ExecutionStarted(Event, frozen=True, gc=False, kw_only=True, tag=True):
+    """`definition` is the hash of the workflow's document, empty for a run that is only reported."""
+
+    workflow_id: str
+    workflow_name: str = ""
+    definition: str = ""
+    total_nodes: int = 0
+    input: msgspec.Raw | None = None
+    input_blob: Blob | None = None
+    trigger: str = ""
+    deadline: float = 0
+    parent_execution_id: str = ""
+    caller: Caller | None = None
+    user_id: str = ""
+
+
+class ExecutionPaused(Event, frozen=True, gc=False, kw_only=True, tag=True):
+    """Nothing new starts; what runs finishes."""
+
+
+class ExecutionResumed(Event, frozen=True, gc=False, kw_only=True, tag=True):
+    """A pause has ended."""
+
+
+class ExecutionRecovered(Event, frozen=True, gc=False, kw_only=True, tag=True):
+    """Another process, or a later life of the same one, took the execution up under a new `epoch`."""
+
+    epoch: int
+
+
+class ExecutionFailing(Event, frozen=True, gc=False, kw_only=True, tag=True):
+    """The first unhandled error: nothing new starts but error triggers."""
+
+    error: ErrorInfo
+
+
+class ExecutionSucceeded(Event, frozen=True, gc=False, kw_only=True, tag=True):
+    pass
+
+
+class ExecutionFailed(Event, frozen=True, gc=False, kw_only=True, tag=True):
+    error: ErrorInfo
+
+
+class ExecutionCancelled(Event, frozen=True, gc=False, kw_only=True, tag=True):
+    reason: str = ""
+
+
+# --- a node ------------------------------------------------------------------------------------------------------
+
+
+class NodeEvent(Event, frozen=True, gc=False, kw_only=True):
+    node_id: str
+    path: str = ""
+
+
+class NodeStarted(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """An attempt began. `node_name` only where no definition tells it."""
+
+    attempt: int = 1
+    node_name: str = ""
+
+
+class NodeSucceeded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """`handle` is the output handle taken. The output is inline, or a blob, or (both absent) what can be derived:
+    the node's input when `passed`, the results of a container's iterations otherwise."""
+
+    attempt: int = 1
+    handle: str = "output"
+    output: msgspec.Raw | None = None
+    output_blob: Blob | None = None
+    passed: bool = False
+
+
+class NodeFailed(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """An attempt failed. With `retry_at` (epoch ms) another follows; `handled` says that the run goes on nevertheless."""
+
+    error: ErrorInfo
+    attempt: int = 1
+    retry_at: float = 0
+    handled: bool = False
+
+
+class NodeLost(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """The attempt's process died before it answered. `outcome`: the node runs again, fails, or asks a person."""
+
+    attempt: int = 1
+    outcome: str = "rerun"
+
+
+class NodeCancelled(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    attempt: int = 1
+    reason: str = ""
+
+
+class NodeSkipped(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    reason: str = ""
+
+
+class NodeSuspended(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """The attempt waits: for an instant (`until`, epoch ms), a named `signal`, or a `child` execution.
+
+    When `until` passes the node succeeds, or fails if `expires` (the wait was for something else, with a time-out).
+    """
+
+    attempt: int = 1
+    kind: str = "duration"
+    until: float = 0
+    expires: bool = False
+    signal: str = ""
+    child: str = ""
+    child_definition: str = ""
+    input: msgspec.Raw | None = None
+    input_blob: Blob | None = None
+    detail: str = ""
+
+
+class NodeExpanded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """A container has `count` more iterations to run, at most `concurrency` at once (0: no limit).
+
+    `items` is a JSON array of what each gets; absent, the one new iteration gets the last one's result (a loop's state).
+    """
+
+    count: int
+    concurrency: int = 1
+    collect_errors: bool = False
+    items: msgspec.Raw | None = None
+    items_blob: Blob | None = None
+
+
+class IterationStarted(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """`path` is the container's own; the iteration's is `path.node_id[index]`."""
+
+    index: int
+
+
+class IterationSucceeded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    index: int
+
+
+class IterationFailed(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    index: int
+    error: ErrorInfo
+
+
+AnyEvent: TypeAlias = (
+    ExecutionStarted
+    | ExecutionPaused
+    | ExecutionResumed
+    | ExecutionRecovered
+    | ExecutionFailing
+    | ExecutionSucceeded
+    | ExecutionFailed
+    | ExecutionCancelled
+    | NodeStarted
+    | NodeSucceeded
+    | NodeFailed
+    | NodeLost
+    | NodeCancelled
+    | NodeSkipped
+    | NodeSuspended
+    | NodeExpanded
+    | IterationStarted
+    | IterationSucceeded
+    | IterationFailed
+)
+
+TERMINAL = (ExecutionSucceeded, ExecutionFailed, ExecutionCancelled)
+
+VERSION = 1
+"""Of the vocabulary. A reader of version n reads all versions up to n."""
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(AnyEvent)
+
+encode = _encoder.encode
+encode_lines = _encoder.encode_lines
+"""Events to newline-delimited JSON, one line each."""
+
+
+def decode_lines(lines: bytes) -> list[AnyEvent]:
+    """The events of newline-delimited JSON; `msgspec.DecodeError` or `ValidationError` for anything else."""
+    events: list[AnyEvent] = _decoder.decode_lines(lines)
+    return events

@@ -1,0 +1,175 @@
+"""What the orchestrator asks of the world, as protocols. Adapters live in `journal/` and `workers/`; each port has one
+conformance suite in `flowscope.testing`.
+
+Times are epoch milliseconds. Bytes of events are newline-delimited JSON, opaque to a store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from flowscope.errors import StoreConflict, StoreError
+
+Done = Callable[["CommitResult"], None]
+
+
+class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One line of the list of executions: what can be searched without reading a journal."""
+
+    execution_id: str
+    workflow_id: str
+    workflow_name: str = ""
+    definition: str = ""
+    status: str = "running"
+    detail: str = ""
+    started_at: float = 0
+    ended_at: float = 0
+    parent_execution_id: str = ""
+    caller_execution_id: str = ""
+    error: str = ""
+    last_seq: int = 0
+    epoch: int = 1
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The events `first_seq..last_seq` of one execution, one commit's worth: `lines` ends with a newline.
+
+    `row` is the execution's line as it stands after `last_seq` (its own `last_seq` and `epoch` included); None leaves the
+    stored one but for `last_seq`. The first segment of an execution (`first_seq` 1) always has one.
+    """
+
+    execution_id: str
+    first_seq: int
+    last_seq: int
+    epoch: int
+    lines: bytes
+    row: ExecutionRow | None = None
+    version: int = 1
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel", omit_defaults=True):
+    """What a node logged or streamed: kept with the run, beside the order of `seq`. `kind` is `log` or `stream`."""
+
+    execution_id: str
+    node_id: str
+    path: str = ""
+    attempt: int = 1
+    at: float = 0
+    kind: str = "log"
+    level: str = "info"
+    text: str = ""
+    offset: int = 0
+    """Set by the store on reading: its place in the execution's log, rising."""
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """What must become durable together. `done` is called once, from the writer's thread, after the disk has it or refused.
+
+    `blobs` are (sha256 hex, JSON bytes); `definitions` are (sha256 hex, workflow id, name, document bytes). Both are
+    written before the segments and may already be there.
+    """
+
+    segments: Sequence[Segment] = ()
+    blobs: Sequence[tuple[str, bytes]] = ()
+    definitions: Sequence[tuple[str, str, str, bytes]] = ()
+    logs: Sequence[LogLine] = ()
+    done: Done
+
+
+class CommitResult(msgspec.Struct, frozen=True, kw_only=True):
+    """`error` (nothing of the commit was kept) or `conflicts` by execution id (only those segments were refused)."""
+
+    conflicts: dict[str, StoreConflict] = {}
+    error: StoreError | None = None
+
+
+class ExecutionQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Newest first. `text` is looked for in id, workflow id and name, and error, without regard to case.
+
+    `before` is the cursor: the (started_at, execution_id) of the last row already seen.
+    """
+
+    workflow_id: str = ""
+    statuses: Sequence[str] = ()
+    started_after: float = 0
+    started_before: float = 0
+    text: str = ""
+    parent_execution_id: str = ""
+    before: tuple[float, str] | None = None
+    limit: int = 50
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """What may go: executions that ended before `ended_before`; runs that have not ended never go."""
+
+    ended_before: float
+    limit: int = 1_000
+    dry_run: bool = False
+
+
+class Journal(Protocol):
+    """Append and read. `submit` only hands over; order of submission is order of commit."""
+
+    def submit(self, commit: Commit) -> None: ...
+
+    def read(self, execution_id: str, after: int = 0, limit: int = 10_000) -> Sequence[Segment]:
+        """Segments holding events with `seq > after`, in order (the first may begin earlier), about `limit` events at most."""
+        ...
+
+    def claim(self, execution_id: str) -> ExecutionRow:
+        """Take an execution over: raise its epoch durably, so that every earlier owner's append conflicts."""
+        ...
+
+
+class ExecutionIndex(Protocol):
+    def row(self, execution_id: str) -> ExecutionRow | None: ...
+
+    def search(self, query: ExecutionQuery) -> Sequence[ExecutionRow]: ...
+
+    def prune(self, retention: Retention) -> Sequence[str]:
+        """Delete what may go, with its logs, and then blobs and definitions nothing refers to; the ids that went."""
+        ...
+
+
+class Payloads(Protocol):
+    """What is kept by content, and the text beside the journal."""
+
+    def blob(self, sha256: str) -> bytes: ...
+
+    def definition(self, sha256: str) -> bytes: ...
+
+    def latest_definition(self, workflow_id: str) -> tuple[str, bytes] | None:
+        """The definition of that workflow stored last: (sha256, document)."""
+        ...
+
+    def logs(self, execution_id: str, after: int = 0, limit: int = 1_000) -> Sequence[LogLine]: ...
+
+
+class Store(Journal, ExecutionIndex, Payloads, Protocol):
+    """All of it, as one adapter gives it. `start` raises a `StoreError`; `stop` is safe twice, and unstarted, and commits
+    what was submitted before it."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def statistics(self) -> dict[str, Any]: ...
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Wall time in epoch milliseconds."""
+        ...
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back on the event loop at that wall time, or soon if it is past; returns a function that cancels."""
+        ...
+
+
+class Publisher(Protocol):
+    """Told after the commit, on the event loop, in order of `seq` for each execution."""
+
+    def publish(self, segment: Segment, events: Sequence[Any]) -> None: ...
