@@ -14,6 +14,10 @@ from typing import Any, TypeAlias
 import msgspec
 
 
+NOTHING = msgspec.Raw(b"")
+"""No payload. (A `Raw` in a union would not decode.)"""
+
+
 class Blob(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """A payload kept beside the journal by content: SHA-256 (hex) and size in bytes of its JSON, and its first characters."""
 
@@ -57,7 +61,7 @@ class ExecutionStarted(Event, frozen=True, gc=False, kw_only=True, tag=True):
     workflow_name: str = ""
     definition: str = ""
     total_nodes: int = 0
-    input: msgspec.Raw | None = None
+    input: msgspec.Raw = NOTHING
     input_blob: Blob | None = None
     trigger: str = ""
     deadline: float = 0
@@ -119,7 +123,7 @@ class NodeSucceeded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
 
     attempt: int = 1
     handle: str = "output"
-    output: msgspec.Raw | None = None
+    output: msgspec.Raw = NOTHING
     output_blob: Blob | None = None
     passed: bool = False
 
@@ -162,7 +166,7 @@ class NodeSuspended(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     signal: str = ""
     child: str = ""
     child_definition: str = ""
-    input: msgspec.Raw | None = None
+    input: msgspec.Raw = NOTHING
     input_blob: Blob | None = None
     detail: str = ""
 
@@ -176,7 +180,7 @@ class NodeExpanded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     count: int
     concurrency: int = 1
     collect_errors: bool = False
-    items: msgspec.Raw | None = None
+    items: msgspec.Raw = NOTHING
     items_blob: Blob | None = None
 
 
