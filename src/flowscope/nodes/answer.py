@@ -1,0 +1,74 @@
+"""What a handler may answer, beside a plain JSON value (its output by the handle `output`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from flowscope.definition.workflow import JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output and the handle it leaves by.
+
+    `handle` may be several in order of preference: the first with an edge on it is taken, else the last.
+    """
+
+    value: JSON
+    handle: str | tuple[str, ...] = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The output is the input as it is, without decoding it."""
+
+    handle: str | tuple[str, ...] = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A container's next iterations: each of `values` goes into the body once, at most `concurrency` at a time (0: no limit)."""
+
+    values: list[JSON]
+    concurrency: int = 1
+    collect_errors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A loop's next iteration, on the state it has (the last iteration's result; at first the node's input)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A container's end: its output is the list of its iterations' results (`last`: only the last one's, the loop's state)."""
+
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Suspend, without holding anything in memory.
+
+    `until` is an instant in epoch milliseconds, 0 for none. With `signal` the node ends when that signal arrives, and its
+    payload is the output; past `until` it then fails as timed out.
+    Without `signal` it ends at `until` and passes its input on. `detail` tells people what it waits for.
+    """
+
+    until: float = 0
+    signal: str = ""
+    detail: str = ""
+    kind: str = "duration"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Run another workflow and answer with its output: by id (its latest stored version) or by its document."""
+
+    workflow_id: str = ""
+    document: JSON = None
+    input: JSON = field(default_factory=dict)
+
+
+Answer: TypeAlias = JSON | Output | Pass | Items | Again | Collected | Wait | Call
