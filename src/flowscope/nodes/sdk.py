@@ -60,7 +60,10 @@ class NodeType:
         retry: Retry | None = None,
         timeout: float = 0,
         raw_fields: frozenset[str] = frozenset(),
+        prepare: Callable[[dict[str, JSON]], dict[str, JSON]] | None = None,
     ) -> None:
+        """`raw_fields` are not templates: the handler gets their text as it was written. `prepare` rewrites a config once,
+        before its expressions are compiled (a bare path becomes an expression); it must leave what it does not know."""
         self.handler = handler
         self.type = type
         self.title = title
@@ -74,6 +77,7 @@ class NodeType:
         self.retry = retry or Retry()
         self.timeout = timeout
         self.raw_fields = raw_fields
+        self.prepare = prepare or (lambda config: config)
         self.is_async = inspect.iscoroutinefunction(handler)
         parameters = inspect.signature(handler).parameters
         self.takes = frozenset(parameters)
@@ -93,6 +97,7 @@ class NodeType:
     def check(self, config: dict[str, JSON], place: str) -> list[Problem]:
         """All that is wrong with a config before it runs: every bad expression; and, where no expression stands in the
         way, every bad value."""
+        config = self.prepare(config)
         dynamic = {key: value for key, value in config.items() if key not in self.raw_fields}
         problems = check_expressions(dynamic, place)
         if problems:
