@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-
 NOTHING = msgspec.Raw(b"")
 """No payload. (A `Raw` in a union would not decode.)"""
 
@@ -51,7 +50,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel",
     at: float
 
 
-# --- the execution -----------------------------------------------------------------------------------------------
+# --- the execution ---
 
 
 class ExecutionStarted(Event, frozen=True, gc=False, kw_only=True, tag=True):
@@ -102,7 +101,7 @@ class ExecutionCancelled(Event, frozen=True, gc=False, kw_only=True, tag=True):
     reason: str = ""
 
 
-# --- a node ------------------------------------------------------------------------------------------------------
+# --- a node ---
 
 
 class NodeEvent(Event, frozen=True, gc=False, kw_only=True):
@@ -119,13 +118,14 @@ class NodeStarted(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
 
 class NodeSucceeded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """`handle` is the output handle taken. The output is inline, or a blob, or (both absent) what can be derived:
-    the node's input when `passed`, the results of a container's iterations otherwise."""
+    the node's input when `passed`, otherwise the results of a container's iterations, or only the `last` one's."""
 
     attempt: int = 1
     handle: str = "output"
     output: msgspec.Raw = NOTHING
     output_blob: Blob | None = None
     passed: bool = False
+    last: bool = False
 
 
 class NodeFailed(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):

@@ -1,0 +1,116 @@
+"""What can happen to an execution from outside, as imperatives to the machine. Nothing here is recorded; events are."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from flowscope.execution.events import Blob, Caller, ErrorInfo
+
+Answered: TypeAlias = bytes | Blob
+"""A payload as a handler's answer brings it."""
+
+
+class Stimulus(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    pass
+
+
+class Start(Stimulus, frozen=True, gc=False, kw_only=True):
+    """Begin. `trigger` is the node that fired; empty: a manual trigger if there is one, else the first trigger."""
+
+    input: Answered = b"{}"
+    trigger: str = ""
+    definition: str = ""
+    user_id: str = ""
+    parent_execution_id: str = ""
+    caller: Caller | None = None
+
+
+class NodeStimulus(Stimulus, frozen=True, gc=False, kw_only=True):
+    """About one node; those that answer an attempt name it, and are ignored when it is no longer the present one."""
+
+    node_id: str
+    path: str = ""
+
+
+class Begin(NodeStimulus, frozen=True, gc=False, kw_only=True):
+    """Somebody takes a ready node up."""
+
+
+class Succeed(NodeStimulus, frozen=True, gc=False, kw_only=True):
+    """`output` None with `passed`: the input as it is; without: a container's results, or only the `last`."""
+
+    attempt: int
+    output: Answered | None = None
+    handle: tuple[str, ...] = ("output",)
+    passed: bool = False
+    last: bool = False
+
+
+class Fail(NodeStimulus, frozen=True, gc=False, kw_only=True):
+    """`chance` in [0, 1) is the jitter's die."""
+
+    attempt: int
+    error: ErrorInfo
+    chance: float = 0.5
+
+
+class Suspend(NodeStimulus, frozen=True, gc=False, kw_only=True):
+    attempt: int
+    kind: str = "duration"
+    until: float = 0
+    expires: bool = False
+    signal: str = ""
+    child: str = ""
+    child_definition: str = ""
+    input: Answered | None = None
+    detail: str = ""
+
+
+class Expand(NodeStimulus, frozen=True, gc=False, kw_only=True):
+    """`items` is a JSON array of `count`; None: one more iteration on the state."""
+
+    attempt: int
+    count: int
+    items: Answered | None = None
+    concurrency: int = 1
+    collect_errors: bool = False
+
+
+class Fire(NodeStimulus, frozen=True, gc=False, kw_only=True):
+    """A timer set by `SetTimer` is due. An empty `node_id` is the run's own deadline."""
+
+    node_id: str = ""
+    attempt: int = 0
+    chance: float = 0.5
+
+
+class Signal(Stimulus, frozen=True, gc=False, kw_only=True):
+    """An answer from outside to nodes suspended for it. `name` is the signal's, or the id of the waiting node."""
+
+    name: str
+    payload: Answered = b"null"
+
+
+class Cancel(Stimulus, frozen=True, gc=False, kw_only=True):
+    reason: str = ""
+
+
+class Pause(Stimulus, frozen=True, gc=False, kw_only=True):
+    pass
+
+
+class Resume(Stimulus, frozen=True, gc=False, kw_only=True):
+    pass
+
+
+class Recover(Stimulus, frozen=True, gc=False, kw_only=True):
+    """This process has just claimed the execution under `epoch`; whatever ran elsewhere is lost."""
+
+    epoch: int
+
+
+AnyStimulus: TypeAlias = (
+    Start | Begin | Succeed | Fail | Suspend | Expand | Fire | Signal | Cancel | Pause | Resume | Recover
+)
