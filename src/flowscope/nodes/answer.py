@@ -28,7 +28,8 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A container's next iterations: each of `values` goes into the body once, at most `concurrency` at a time (0: no limit)."""
+    """A container's next iterations: each of `values` goes into the body once, at most `concurrency` at a
+    time (0: no limit)."""
 
     values: list[JSON]
     concurrency: int = 1
@@ -37,23 +38,26 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A loop's next iteration, on the state it has (the last iteration's result; at first the node's input)."""
+    """A loop's next iteration, on the state it has (the last iteration's result; at first the node's
+    input)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A container's end: its output is the list of its iterations' results (`last`: only the last one's, the loop's state)."""
+    """A container's end: its output is the list of its iterations' results (`last`: only the last one's,
+    the loop's state), and leaves by `handle`."""
 
     last: bool = False
+    handle: str = "output"
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Suspend, without holding anything in memory.
 
-    `until` is an instant in epoch milliseconds, 0 for none. With `signal` the node ends when that signal arrives, and its
-    payload is the output; past `until` it then fails as timed out.
-    Without `signal` it ends at `until` and passes its input on. `detail` tells people what it waits for.
+    `until` is an instant in epoch milliseconds, 0 for none. With `signal` the node ends when that signal
+    arrives, and its payload is the output; past `until` it then fails as timed out. Without `signal` it
+    ends at `until` and passes its input on. `detail` tells people what it waits for.
     """
 
     until: float = 0
@@ -64,7 +68,8 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Run another workflow and answer with its output: by id (its latest stored version) or by its document."""
+    """Run another workflow and answer with its output: by id (its latest stored version) or by its
+    document."""
 
     workflow_id: str = ""
     document: JSON = None

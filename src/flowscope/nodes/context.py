@@ -35,10 +35,11 @@ class Reporter(Protocol):
 class NodeContext:
     """One attempt of one node.
 
-    `idempotency_key` is the same for every attempt at the same node and iteration, over crashes and retries; `attempt`
-    counts from 1. `now` is the attempt's start in epoch milliseconds. `handles` are the output handles with an edge on
-    them. `iteration` counts a container's finished iterations: its handler is called again after each batch.
-    `workflow_id`, `execution_id`, `node_id`, `node_name` and `path` name where we are.
+    `idempotency_key` is the same for every attempt at the same node and iteration, over crashes and
+    retries; `attempt` counts from 1. `now` is the attempt's start in epoch milliseconds. `handles` are the
+    output handles with an edge on them. `iteration` counts a container's finished iterations: its handler
+    is called again after each batch. `workflow_id`, `execution_id`, `node_id`, `node_name` and `path` name
+    where we are.
     """
 
     __slots__ = (
@@ -90,7 +91,8 @@ class NodeContext:
         self._reporter.stream(text)
 
     def secret(self, name: str) -> str:
-        """A secret's value; `NodeDenied` if there is none. It is blotted out wherever this node's output or log shows it."""
+        """A secret's value; `NodeDenied` if there is none. It is blotted out wherever this node's output or
+        log shows it."""
         try:
             value = self.surroundings.secrets[name]
         except KeyError:

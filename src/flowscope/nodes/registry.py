@@ -1,4 +1,5 @@
-"""The node catalogue: built-in types, and those of installed packages through the entry point group `flowscope.nodes`."""
+"""The node catalogue: built-in types, and those of installed packages through the entry point group
+`flowscope.nodes`."""
 
 from __future__ import annotations
 

@@ -7,18 +7,20 @@
     def greet(config: Greet, input: JSON, context: NodeContext) -> JSON:
         return {"greeting": f"Hello {config.name}"}
 
-The function takes any of `config`, `input`, `context`, by name; what it does not take is not made (an input nobody reads is
-never decoded). It may be `async`. The input is this call's own copy. What it returns is in `answer.py`.
+The function takes any of `config`, `input`, `context`, by name; what it does not take is not made (an input
+nobody reads is never decoded). It may be `async`. The input is this call's own copy. What it returns is in
+`answer.py`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any, Literal, get_type_hints
+from collections.abc import Callable, Container
+from typing import Any, Literal, TypeAlias, get_type_hints
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
 
 from flowscope.definition.catalogue import Role
 from flowscope.definition.workflow import JSON, Effects, Resources, Retry
@@ -35,10 +37,13 @@ class NodeConfig(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
-        alias_generator=pydantic.alias_generators.to_camel,
+        alias_generator=to_camel,
         populate_by_name=True,
         hide_input_in_errors=True,
     )
+
+
+ConfigModel: TypeAlias = type[NodeConfig]
 
 
 class NodeType:
@@ -61,9 +66,11 @@ class NodeType:
         timeout: float = 0,
         raw_fields: frozenset[str] = frozenset(),
         prepare: Callable[[dict[str, JSON]], dict[str, JSON]] | None = None,
+        example: dict[str, JSON] | None = None,
     ) -> None:
-        """`raw_fields` are not templates: the handler gets their text as it was written. `prepare` rewrites a config once,
-        before its expressions are compiled (a bare path becomes an expression); it must leave what it does not know."""
+        """`raw_fields` are not templates: the handler gets their text as it was written. `prepare` rewrites
+        a config once, before its expressions are compiled (a bare path becomes an expression); it must
+        leave what it does not know. `example` is a config as people write it, for the reference."""
         self.handler = handler
         self.type = type
         self.title = title
@@ -78,25 +85,28 @@ class NodeType:
         self.timeout = timeout
         self.raw_fields = raw_fields
         self.prepare = prepare or (lambda config: config)
+        self.example = example
         self.is_async = inspect.iscoroutinefunction(handler)
         parameters = inspect.signature(handler).parameters
         self.takes = frozenset(parameters)
         strange = self.takes - {"config", "input", "context"}
         if strange:
-            raise TypeError(f"{type}: a node function takes config, input and context, not {', '.join(sorted(strange))}")
+            raise TypeError(
+                f"{type}: a node function takes config, input and context, not {', '.join(sorted(strange))}"
+            )
         hint = get_type_hints(handler).get("config", NodeConfig)
-        self.config_model: type_[NodeConfig] = hint
+        self.config_model: ConfigModel = hint
 
     def parse(self, config: dict[str, JSON], place: str = "") -> NodeConfig:
         """The config as the handler's model; `ConfigInvalid` names every field that is wrong."""
         try:
             return self.config_model.model_validate(config)
         except pydantic.ValidationError as error:
-            raise ConfigInvalid(_problems(error, place, self.config_model)) from None
+            raise ConfigInvalid(_problems(error, place, self.config_model, config)) from None
 
     def check(self, config: dict[str, JSON], place: str) -> list[Problem]:
-        """All that is wrong with a config before it runs: every bad expression; and, where no expression stands in the
-        way, every bad value."""
+        """All that is wrong with a config before it runs: every bad expression; and, where no expression
+        stands in the way, every bad value."""
         config = self.prepare(config)
         dynamic = {key: value for key, value in config.items() if key not in self.raw_fields}
         problems = check_expressions(dynamic, place)
@@ -105,12 +115,7 @@ class NodeType:
         try:
             self.config_model.model_validate(config)
         except pydantic.ValidationError as error:
-            templated = {key for key, value in dynamic.items() if not compile_template(value).is_static}
-            return [
-                problem
-                for detail, problem in zip(error.errors(), _problems(error, place, self.config_model), strict=True)
-                if not detail["loc"] or detail["loc"][0] not in templated
-            ]
+            return _problems(error, place, self.config_model, config, templated=dynamic)
         return []
 
     def schema(self) -> dict[str, Any]:
@@ -119,9 +124,6 @@ class NodeType:
 
     def __repr__(self) -> str:
         return f"NodeType({self.type!r})"
-
-
-type_ = type
 
 
 def node(type: str, **facts: Any) -> Callable[[Callable[..., Any]], NodeType]:
@@ -133,17 +135,47 @@ def node(type: str, **facts: Any) -> Callable[[Callable[..., Any]], NodeType]:
     return decorate
 
 
-def _problems(error: pydantic.ValidationError, place: str, model: type_[BaseModel]) -> list[Problem]:
+def _problems(
+    error: pydantic.ValidationError,
+    place: str,
+    model: ConfigModel,
+    config: dict[str, JSON],
+    templated: Container[str] = (),
+) -> list[Problem]:
+    """One problem a place; the alternatives of a union stand at one place, joined by "or". Where a value of a
+    `templated` key still holds an expression, nothing is known yet."""
     known = sorted(field.alias or name for name, field in model.model_fields.items())
-    problems = []
+    found: dict[str, Problem] = {}
     for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        where = place
-        for part in detail["loc"]:
-            where += f"[{part}]" if isinstance(part, int) else f".{part}" if where else str(part)
-        message, remedy = detail["msg"], ""
-        if detail["type"] == "extra_forbidden":
-            message, remedy = "is not a setting of this node", f"It has: {', '.join(known)}" if known else "It has none"
-        elif detail["type"] == "missing":
-            message, remedy = "is required", ""
-        problems.append(Problem(where, message, remedy))
-    return problems
+        location = detail["loc"]
+        where, value = _located(place, location, config, detail["type"] == "missing")
+        if location and location[0] in templated and not compile_template(value).is_static:
+            continue
+        problem = _problem(where, detail["type"], detail["msg"], known if len(location) == 1 else [])
+        before = found.get(where, problem)
+        if problem.message not in before.message:
+            before = Problem(where, f"{before.message}, or {problem.message}", before.remedy)
+        found[where] = before
+    return list(found.values())
+
+
+def _problem(where: str, kind: str, message: str, known: list[str]) -> Problem:
+    if kind == "missing":
+        return Problem(where, "is required")
+    if kind == "extra_forbidden":
+        return Problem(where, "is not a setting of this node", f"It has: {', '.join(known)}" if known else "")
+    return Problem(where, message.removeprefix("Value error, "))
+
+
+def _located(place: str, location: tuple[int | str, ...], config: JSON, missing: bool) -> tuple[str, JSON]:
+    """The path of a value in the config, and the value. What pydantic puts between, the names of a union's
+    members, is left out."""
+    for part in location:
+        inside = isinstance(config, list | dict) and (
+            part in config if isinstance(config, dict) else isinstance(part, int) and part < len(config)
+        )
+        if not inside and not (missing and part == location[-1]):
+            continue
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+        config = config[part] if inside else None
+    return place, config

@@ -1,0 +1,59 @@
+"""The node types that come with flowscope."""
+
+from __future__ import annotations
+
+from flowscope.nodes import containers, fields, flow, simulation, triggers
+from flowscope.nodes.registry import Registry
+from flowscope.nodes.sdk import NodeType
+
+BUILTIN: tuple[NodeType, ...] = (
+    triggers.manual_trigger,
+    triggers.error_trigger,
+    flow.noop,
+    flow.merge,
+    flow.if_else,
+    flow.switch,
+    flow.wait,
+    flow.stop_and_error,
+    flow.execute_workflow,
+    flow.log_output,
+    containers.map_items,
+    containers.loop,
+    containers.split_in_batches,
+    containers.try_catch,
+    fields.set_fields,
+    simulation.simulate,
+)
+
+ALIASES: dict[str, tuple[str, ...]] = {"set": ("edit_fields",)}
+
+_EXPRESSIONS = "Use set, with an expression {{ … }} as the value"
+
+INSTEAD: dict[str, str] = {
+    "set_variable": "Use set: its fields are in the output, and {{ nodeId.field }} reads them anywhere later",
+    "javascript": f"{_EXPRESSIONS}, or install a package that offers a node type of your own",
+    "code": f"{_EXPRESSIONS}, or install a package that offers a node type of your own",
+    "function": f"{_EXPRESSIONS}, or install a package that offers a node type of your own",
+    "error_handler": "Set retry in the node's own config, and put nodes that may fail into a try_catch",
+    "webhook": "Use manual_trigger: the run's input is its output, whoever starts it",
+    "form": "Use manual_trigger, and a wait with a signal for what a person answers later",
+    "schedule": "Use manual_trigger, and start the run from cron or a systemd timer",
+    "interval": "Use manual_trigger, and start the run from cron or a systemd timer",
+    "chat_trigger": "Use manual_trigger: the run's input is its output, whoever starts it",
+    "openai_gpt": "Use http_request with the service's HTTP interface",
+    "ai_agent": "Use http_request with the service's HTTP interface",
+    "if": "Use if_else",
+    "delay": "Use wait",
+    "for_each": "Use map: one body run for each item",
+    "while": "Use loop, with while",
+}
+
+
+def builtin_registry(entry_points: bool = True) -> Registry:
+    """A registry of the built-in types and, with `entry_points`, those of installed packages."""
+    registry = Registry(instead=INSTEAD)
+    for node_type in BUILTIN:
+        registry.add(node_type, *ALIASES.get(node_type.type, ()))
+    if entry_points:
+        registry.load_entry_points()
+    return registry
