@@ -1,0 +1,19 @@
+"""What a workflow is: its shapes, how it is read from JSON, and the rules that its graph must keep."""
+
+from flowscope.definition.decode import decode
+from flowscope.definition.document import Limits
+from flowscope.definition.validate import load, validate
+from flowscope.definition.workflow import Edge, Node, Policy, Retry, Settings, Workflow
+
+__all__ = [
+    "Edge",
+    "Limits",
+    "Node",
+    "Policy",
+    "Retry",
+    "Settings",
+    "Workflow",
+    "decode",
+    "load",
+    "validate",
+]
