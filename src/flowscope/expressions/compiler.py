@@ -474,26 +474,28 @@ def _or_none(run: Run, code: Callable[[Run], Argument]) -> Argument:
 
 
 def _with_defaults(first: Code, steps: list[tuple[operators.Operator | None, Code, int]]) -> Code:
+    """A chain with `??` (None) among its operators. Whatever is missing on the left of one, it makes up for."""
+
     def work(run: Run) -> JSON:
-        missing: Missing | None = None
         value: JSON = None
+        missing: Missing | None = None
         try:
             value = first(run)
         except Missing as error:
             missing = error
         for operator, code, offset in steps:
             run.spend()
-            if operator is not None:
-                if missing is not None:
-                    raise missing
+            wanted = missing is None if operator is not None else missing is not None or value is None
+            if not wanted:
+                continue
+            try:
                 other = code(run)
-                run.at = offset
-                value = operator(run, value, other)
-            elif missing is not None or value is None:
-                try:
-                    value, missing = code(run), None
-                except Missing as error:
-                    missing = error
+            except Missing as error:
+                missing = error
+                continue
+            run.at = offset
+            value = other if operator is None else operator(run, value, other)
+            missing = None
         if missing is not None:
             raise missing
         return value
