@@ -7,16 +7,26 @@ grammar gains is refused as well. The compiled functions take a `Run`, charge it
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from flowscope.errors import BudgetExceeded, ExpressionError, ExpressionSyntaxError
+from flowscope.errors import BudgetExceeded, ExpressionSyntaxError
 from flowscope.expressions import catalogue, operators
+from flowscope.expressions.evaluation import (
+    Link,
+    Loop,
+    bound,
+    calling,
+    iterate,
+    look_up,
+    object_key,
+    read_chain,
+    sliced,
+    with_defaults,
+)
 from flowscope.expressions.grammar import OPTIONAL_SUBSCRIPT, Parsed
-from flowscope.expressions.path import get
 from flowscope.expressions.run import Argument, Code, Lambda, Run
-from flowscope.expressions.scope import HyphenMissing, Missing, nearest
-from flowscope.expressions.values import JSON, a_kind
+from flowscope.expressions.scope import nearest
+from flowscope.expressions.values import JSON
 
 _NAMES_OF_KINDS: dict[type[ast.AST], str] = {
     ast.Starred: "Spreading with *",
@@ -26,17 +36,6 @@ _NAMES_OF_KINDS: dict[type[ast.AST], str] = {
     ast.GeneratorExp: "A comprehension without [ ]",
     ast.Lambda: "A function outside the arguments of a call",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """One step of a chain: a fixed key, or code that works one out."""
-
-    key: str | int
-    code: Code | None
-    optional: bool
-    hyphenated: bool
-    offset: int
 
 
 class Compiler:
@@ -108,7 +107,7 @@ class Compiler:
         def build(run: Run) -> JSON:
             run.entries(len(pairs))
             run.spend(len(pairs))
-            return {_object_key(run, key): code(run) for key, code in pairs}
+            return {object_key(run, key): code(run) for key, code in pairs}
 
         return build
 
@@ -127,7 +126,7 @@ class Compiler:
 
     def _chain(self, node: ast.expr) -> Code:
         """A value and the keys read from it: `a.b[c]?.d`."""
-        links: list[_Link] = []
+        links: list[Link] = []
         base = node
         optional = False
         while isinstance(base, ast.Attribute | ast.Subscript):
@@ -146,53 +145,31 @@ class Compiler:
         links.reverse()
         return self._chained(base, tuple(links))
 
-    def _attribute_link(self, node: ast.Attribute) -> _Link | None:
+    def _attribute_link(self, node: ast.Attribute) -> Link | None:
         placeholder = self._parsed.placeholder(node.attr)
         token = placeholder.token
         if token.value == OPTIONAL_SUBSCRIPT.value:
             return None
-        return _Link(token.value, None, placeholder.optional, token.hyphenated, token.offset)
+        return Link(token.value, None, placeholder.optional, token.hyphenated, token.offset)
 
-    def _subscript_link(self, node: ast.Subscript, optional: bool) -> _Link:
+    def _subscript_link(self, node: ast.Subscript, optional: bool) -> Link:
         offset = self._offset(node.slice)
         index = node.slice
         if isinstance(index, ast.Name):
             token = self._parsed.placeholder(index.id).token
             if token.kind == "text":
-                return _Link(token.value, None, optional, False, offset)
-        return _Link("", self._code(index), optional, False, offset)
+                return Link(token.value, None, optional, False, offset)
+        return Link("", self._code(index), optional, False, offset)
 
-    def _chained(self, base: ast.expr, links: tuple[_Link, ...]) -> Code:
+    def _chained(self, base: ast.expr, links: tuple[Link, ...]) -> Code:
         root = self._root(base, links)
         signals = self._alternative and any(link.hyphenated for link in links)
         if not links:
             return root
 
-        def read(run: Run) -> JSON:
-            run.spend(len(links))
-            try:
-                value = root(run)
-            except Missing:
-                if links[0].optional:
-                    return None
-                raise
-            for index, link in enumerate(links):
-                if value is None and link.optional:
-                    return None
-                run.at = link.offset
-                try:
-                    value = get(value, link.key if link.code is None else link.code(run))
-                except Missing as missing:
-                    if signals and link.hyphenated:
-                        raise HyphenMissing(missing) from None
-                    if link.optional or (index + 1 < len(links) and links[index + 1].optional):
-                        return None
-                    raise
-            return value
+        return read_chain(root, links, signals)
 
-        return read
-
-    def _root(self, base: ast.expr, links: tuple[_Link, ...]) -> Code:
+    def _root(self, base: ast.expr, links: tuple[Link, ...]) -> Code:
         if not isinstance(base, ast.Name):
             return self._slice(base) if isinstance(base, ast.Subscript) else self._code(base)
         token = self._parsed.placeholder(base.id).token
@@ -208,19 +185,7 @@ class Compiler:
         if name == "secrets":
             fixed = bool(links) and links[0].code is None
             self.secrets.add(str(links[0].key) if fixed else "*")
-        return self._lookup(name, token.offset, token.hyphenated and self._alternative)
-
-    def _lookup(self, name: str, offset: int, signals: bool) -> Code:
-        def look(run: Run) -> JSON:
-            run.spend()
-            try:
-                return run.scope.lookup(name)
-            except KeyError:
-                run.at = offset
-                missing = Missing(name, run.scope)
-                raise (HyphenMissing(missing) if signals else missing) from None
-
-        return look
+        return look_up(name, token.offset, token.hyphenated and self._alternative)
 
     def _slice(self, node: ast.Subscript) -> Code:
         assert isinstance(node.slice, ast.Slice)
@@ -231,7 +196,7 @@ class Compiler:
 
         def cut(run: Run) -> JSON:
             value = base(run)
-            indexes = [_bound(part(run)) if part else None for part in parts]
+            indexes = [bound(part(run)) if part else None for part in parts]
             run.at = offset
             return sliced(run, value, slice(*indexes))
 
@@ -252,7 +217,7 @@ class Compiler:
         first = self._code(left)
         steps.reverse()
         if any(operator is None for operator, _, _ in steps):
-            return _with_defaults(first, steps)
+            return with_defaults(first, steps)
 
         def work(run: Run) -> JSON:
             value = first(run)
@@ -336,10 +301,10 @@ class Compiler:
             raise self._refusal("Only functions from the list of functions can be called", node)
         arguments = receiver + node.args
         if token.value == "default" and len(arguments) == 2:
-            return _with_defaults(self._code(arguments[0]), [(None, self._code(arguments[1]), token.offset)])
+            return with_defaults(self._code(arguments[0]), [(None, self._code(arguments[1]), token.offset)])
         overloads = self._overloads(token.value, node)
         codes = [self._argument(argument) for argument in arguments]
-        return _calling(token.value, overloads, codes, token.offset, optional)
+        return calling(token.value, overloads, codes, token.offset, optional)
 
     def _overloads(self, name: str, node: ast.Call) -> catalogue.Overloads:
         overloads = catalogue.overloads_of(name)
@@ -380,7 +345,7 @@ class Compiler:
 
         def collect(run: Run) -> JSON:
             found: list[JSON] = []
-            for _ in _iterate(run, loops, 0):
+            for _ in iterate(run, loops, 0):
                 run.elements(1)
                 found.append(element(run))
             return found
@@ -395,14 +360,14 @@ class Compiler:
 
         def collect(run: Run) -> JSON:
             found: dict[str, JSON] = {}
-            for _ in _iterate(run, loops, 0):
+            for _ in iterate(run, loops, 0):
                 run.entries(1)
-                found[_object_key(run, key)] = value(run)
+                found[object_key(run, key)] = value(run)
             return found
 
         return collect
 
-    def _loop(self, node: ast.comprehension) -> _Loop:
+    def _loop(self, node: ast.comprehension) -> Loop:
         if node.is_async:
             raise self._refusal("async is not part of the language", node.iter)
         source = self._code(node.iter)
@@ -413,119 +378,7 @@ class Compiler:
                 raise self._refusal("After for stands a name", node.iter)
             slots.append(self._declare(target.id))
         unpack = isinstance(node.target, ast.Tuple)
-        return _Loop(source, tuple(slots), unpack, [self._code(test) for test in node.ifs], self._offset(node.iter))
-
-
-@dataclass(frozen=True, slots=True)
-class _Loop:
-    """One `for … in … if …` of a comprehension."""
-
-    source: Code
-    slots: tuple[int, ...]
-    unpack: bool
-    tests: list[Code]
-    offset: int
-
-    def assign(self, run: Run, item: JSON) -> None:
-        """Give the loop's names their values."""
-        if not self.unpack:
-            run.slots[self.slots[0]] = item
-            return
-        if not isinstance(item, list) or len(item) != len(self.slots):
-            raise ExpressionError(f"Cannot take {a_kind(item)} apart into {len(self.slots)} names")
-        for slot, part in zip(self.slots, item, strict=True):
-            run.slots[slot] = part
-
-
-def _iterate(run: Run, loops: list[_Loop], index: int) -> Iterator[None]:
-    if index == len(loops):
-        yield None
-        return
-    loop = loops[index]
-    items = loop.source(run)
-    run.at = loop.offset
-    if not isinstance(items, list | dict):
-        raise ExpressionError(f"Cannot go through {a_kind(items)}; a list or an object's keys can be gone through")
-    for item in items:
-        run.spend()
-        loop.assign(run, item)
-        if all(test(run) for test in loop.tests):
-            yield from _iterate(run, loops, index + 1)
-
-
-def _calling(
-    name: str, overloads: catalogue.Overloads, codes: list[Callable[[Run], Argument]], offset: int, optional: bool
-) -> Code:
-    def call(run: Run) -> JSON:
-        if optional and (receiver := _or_none(run, codes[0])) is None:
-            return None
-        arguments = [receiver, *(code(run) for code in codes[1:])] if optional else [code(run) for code in codes]
-        run.at = offset
-        return catalogue.call(run, name, overloads, arguments)
-
-    return call
-
-
-def _or_none(run: Run, code: Callable[[Run], Argument]) -> Argument:
-    try:
-        return code(run)
-    except Missing:
-        return None
-
-
-def _with_defaults(first: Code, steps: list[tuple[operators.Operator | None, Code, int]]) -> Code:
-    """A chain with `??` (None) among its operators. Whatever is missing on the left of one, it makes up for."""
-
-    def work(run: Run) -> JSON:
-        value: JSON = None
-        missing: Missing | None = None
-        try:
-            value = first(run)
-        except Missing as error:
-            missing = error
-        for operator, code, offset in steps:
-            run.spend()
-            wanted = missing is None if operator is not None else missing is not None or value is None
-            if not wanted:
-                continue
-            try:
-                other = code(run)
-            except Missing as error:
-                missing = error
-                continue
-            run.at = offset
-            value = other if operator is None else operator(run, value, other)
-            missing = None
-        if missing is not None:
-            raise missing
-        return value
-
-    return work
-
-
-def _object_key(run: Run, code: Code) -> str:
-    key = code(run)
-    if not isinstance(key, str):
-        raise ExpressionError(f"The key of an object is text, not {a_kind(key)}")
-    return key
-
-
-def _bound(value: JSON) -> int | None:
-    if value is None or type(value) is int:
-        return value
-    raise ExpressionError(f"A slice goes by whole numbers, not {a_kind(value)}")
-
-
-def sliced(run: Run, value: JSON, part: slice) -> JSON:
-    """The part of a text or a list."""
-    if part.step == 0:
-        raise ExpressionError("The step of a slice cannot be 0")
-    if isinstance(value, str):
-        return run.text(value[part])
-    if isinstance(value, list):
-        run.elements(len(range(*part.indices(len(value)))))
-        return value[part]
-    raise ExpressionError(f"Cannot take a slice of {a_kind(value)}")
+        return Loop(source, tuple(slots), unpack, [self._code(test) for test in node.ifs], self._offset(node.iter))
 
 
 _METHODS: dict[type[ast.expr], Callable[..., Code]] = {

@@ -64,7 +64,7 @@ def get_of_list(run: Run, value: list[JSON], path: str, default: JSON = None) ->
 
 
 def _get(run: Run, value: JSON, path: str, default: JSON) -> JSON:
-    run.touch(16 * len(path))
+    run.spend(1 + (len(path) >> 1))
     # A key that holds a dot is found as it stands; otherwise the dots part keys.
     if isinstance(value, dict) and path in value:
         return value[path]

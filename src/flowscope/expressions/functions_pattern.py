@@ -26,14 +26,16 @@ class _Match(Protocol):
 
 
 class _Pattern(Protocol):
+    programsize: int
+
     def finditer(self, text: str) -> Iterator[_Match]: ...
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _compiled(pattern: str) -> _Pattern:
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 1 << 20
+    options.max_mem = 4 << 20
     compiled: _Pattern = re2.compile(pattern, options)
     return compiled
 
@@ -51,12 +53,16 @@ def _pattern(run: Run, pattern: str) -> _Pattern:
 
 
 def _matches(run: Run, text: str, pattern: str) -> Iterator[_Match]:
-    found = _pattern(run, pattern).finditer(text)
+    compiled = _pattern(run, pattern)
+    # A small pattern runs as an automaton, a nanosecond for a character. A large one may fall back to following all
+    # its states at once, thousands of times slower.
+    factor = max(1, compiled.programsize**2 // 400)
+    found = compiled.finditer(text)
     position = 0
     try:
         while True:
             # Each further match may have to look through all the rest of the text.
-            run.spend(1 + ((len(text) - position) >> 9))
+            run.spend(1 + ((len(text) - position) * factor >> 9))
             match = next(found, None)
             if match is None:
                 return

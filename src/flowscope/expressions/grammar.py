@@ -188,24 +188,20 @@ class _Writer:
 
     def clause(self, items: _Items, level: int) -> Iterator[Token]:
         """The tokens of one bracket's content, with `? :` and `=>` rearranged."""
-        question = next((i for i, item in enumerate(items) if _word_of(item) == "?"), -1)
-        if question < 0:
-            yield from self._plain(items, level)
-            return
-        if level > self.depth:
+        while (question := next((i for i, item in enumerate(items) if _word_of(item) == "?"), -1)) >= 0:
             at = _offset(items[question])
-            raise BudgetExceeded("The expression is nested too deeply", source=self.source, offset=at)
-        start = question
-        while start > 0 and _word_of(items[start - 1]) not in _BOUNDARIES:
-            start -= 1
-        colon = self._colon(items, question)
-        end = _clause_end(items, colon + 1)
-        at = _offset(items[question])
-        yield from self._plain(items[:start], level)
-        yield from self._conditional(
-            items[question + 1 : colon], items[start:question], items[colon + 1 : end], at, level
-        )
-        yield from self.clause(items[end:], level + 1)
+            if level > self.depth:
+                raise BudgetExceeded("The expression is nested too deeply", source=self.source, offset=at)
+            start = question
+            while start > 0 and _word_of(items[start - 1]) not in _BOUNDARIES:
+                start -= 1
+            colon = self._colon(items, question)
+            end = _clause_end(items, colon + 1)
+            yield from self._plain(items[:start], level)
+            test, then, otherwise = items[start:question], items[question + 1 : colon], items[colon + 1 : end]
+            yield from self._conditional(then, test, otherwise, at, level)
+            items = items[end:]
+        yield from self._plain(items, level)
 
     def _conditional(self, then: _Items, test: _Items, otherwise: _Items, at: int, level: int) -> Iterator[Token]:
         yield Token("operator", "(", at)
