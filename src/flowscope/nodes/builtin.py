@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowscope.nodes import containers, fields, flow, simulation, triggers
+from flowscope.nodes import arithmetic, containers, dates, fields, flow, grouping, shaping, simulation, text, triggers
 from flowscope.nodes.registry import Registry
 from flowscope.nodes.sdk import NodeType
 
@@ -22,6 +22,22 @@ BUILTIN: tuple[NodeType, ...] = (
     containers.split_in_batches,
     containers.try_catch,
     fields.set_fields,
+    shaping.filter_items,
+    shaping.sort_items,
+    shaping.limit_items,
+    shaping.remove_duplicates,
+    shaping.split_out,
+    grouping.aggregate,
+    grouping.summarize,
+    arithmetic.math_,
+    text.text_formatter,
+    text.json_parser,
+    dates.date_time,
+    files.read_file,
+    files.write_file,
+    csv_files.csv_processor,
+    database.sqlite,
+    http.http_request,
     simulation.simulate,
 )
 

@@ -62,6 +62,7 @@ class NodeContext:
         reporter: Reporter,
         iteration: int = 0,
         cancelled: Callable[[], bool] = lambda: False,
+        secrets_used: set[str] | None = None,
     ) -> None:
         self.execution_id = execution_id
         self.workflow_id = workflow_id
@@ -76,7 +77,7 @@ class NodeContext:
         self.cancelled = cancelled
         self.idempotency_key = f"{execution_id}:{path}.{node_id}" if path else f"{execution_id}:{node_id}"
         self._reporter = reporter
-        self._secrets_used: set[str] = set()
+        self._secrets_used: set[str] = set() if secrets_used is None else secrets_used
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Say how far the work is, 0 to 1. Shown live, not kept."""

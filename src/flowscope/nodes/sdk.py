@@ -40,6 +40,7 @@ class NodeConfig(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         hide_input_in_errors=True,
+        coerce_numbers_to_str=True,
     )
 
 
