@@ -42,6 +42,7 @@ _MONTHS_IN = {"month": 1, "quarter": 3, "year": 12}
 
 @function("now")
 def now(run: Run) -> JSON:
+    """The moment of the evaluation; the same when it is repeated after a crash."""
     if run.now is None:
         raise ExpressionError("now() is not known here")
     return _iso(_moment(run.now))
@@ -49,16 +50,19 @@ def now(run: Run) -> JSON:
 
 @function("toDate", "date", "text?", aliases=("toISO", "parseDate"))
 def to_date(run: Run, date: str | float, zone: str = "") -> JSON:
+    """As ISO text, in the zone."""
     return _iso(_in_zone(run, _moment(date), zone))
 
 
 @function("toMillis", "date")
 def to_millis(run: Run, date: str | float) -> JSON:
+    """Milliseconds since 1970."""
     return (_moment(date) - _EPOCH) // timedelta(milliseconds=1)
 
 
 @function("formatDate", "date", "text", "text?")
 def format_date(run: Run, date: str | float, pattern: str, zone: str = "") -> JSON:
+    """By `%Y %y %m %d %e %j %H %I %M %S %L %f %p %A %a %B %b %V %z %s %%`."""
     moment = _in_zone(run, _moment(date), zone)
     run.build(16 * len(pattern))
     return _DIRECTIVE.sub(lambda found: _directive(moment, found[1]), pattern)
@@ -66,6 +70,7 @@ def format_date(run: Run, date: str | float, pattern: str, zone: str = "") -> JS
 
 @function("addTime", "date", "number", "text")
 def add_time(run: Run, date: str | float, amount: float, unit: str) -> JSON:
+    """Later, or earlier."""
     moment, unit = _moment(date), _unit(unit)
     try:
         if unit in _MONTHS_IN:
@@ -81,6 +86,7 @@ def add_time(run: Run, date: str | float, amount: float, unit: str) -> JSON:
 
 @function("diffTime", "date", "date", "text?")
 def diff_time(run: Run, date: str | float, earlier: str | float, unit: str = "milliseconds") -> JSON:
+    """How much lies between, in milliseconds unless told otherwise."""
     unit = _unit(unit)
     if unit in _MONTHS_IN:
         raise ExpressionError("diffTime(): months and years differ in length; count in days")
@@ -92,6 +98,7 @@ def diff_time(run: Run, date: str | float, earlier: str | float, unit: str = "mi
 
 @function("startOf", "date", "text", "text?")
 def start_of(run: Run, date: str | float, unit: str, zone: str = "") -> JSON:
+    """The beginning of its day, week (Monday), month, …."""
     moment, unit = _in_zone(run, _moment(date), zone), _unit(unit)
     if unit == "week":
         try:
@@ -113,6 +120,7 @@ def start_of(run: Run, date: str | float, unit: str, zone: str = "") -> JSON:
 
 @function("datePart", "date", "text", "text?")
 def date_part(run: Run, date: str | float, part: str, zone: str = "") -> JSON:
+    """One number of it: the year, the month, the weekday (Monday is 1) and so on."""
     moment = _in_zone(run, _moment(date), zone)
     parts = {
         "year": moment.year,

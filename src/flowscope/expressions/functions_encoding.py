@@ -34,11 +34,13 @@ def _text(name: str, data: bytes) -> str:
 
 @function("base64Encode", "text")
 def base64_encode(run: Run, text: str) -> JSON:
+    """Base64."""
     return run.text(base64.b64encode(_bytes(run, text)).decode())
 
 
 @function("base64Decode", "text")
 def base64_decode(run: Run, text: str) -> JSON:
+    """The text back; the URL-safe alphabet is taken as well."""
     # The URL-safe alphabet and left-out padding are common enough to be taken as well.
     data = _bytes(run, text.strip()).translate(bytes.maketrans(b"-_", b"+/"))
     try:
@@ -50,23 +52,27 @@ def base64_decode(run: Run, text: str) -> JSON:
 
 @function("urlEncode", "text")
 def url_encode(run: Run, text: str) -> JSON:
+    """Safe inside a URL."""
     run.build(3 * text_weight(text))
     return quote(_bytes(run, text), safe="")
 
 
 @function("urlDecode", "text")
 def url_decode(run: Run, text: str) -> JSON:
+    """The text back."""
     return _text("urlDecode", unquote_to_bytes(_bytes(run, text.replace("+", " "))))
 
 
 @function("hash", "text", "text?")
 def digest(run: Run, text: str, algorithm: str = "sha256") -> JSON:
+    """Hexadecimal; `sha256`, `sha512`, `sha1` or `md5`."""
     _known(algorithm)
     return hashlib.new(algorithm, _bytes(run, text), usedforsecurity=False).hexdigest()
 
 
 @function("hmac", "text", "text", "text?")
 def keyed_digest(run: Run, text: str, key: str, algorithm: str = "sha256") -> JSON:
+    """Hexadecimal, keyed."""
     _known(algorithm)
     return hmac.new(_bytes(run, key), _bytes(run, text), algorithm).hexdigest()
 

@@ -24,54 +24,64 @@ def _each(run: Run, items: Items) -> Iterator[tuple[int, JSON]]:
 
 @function("length", "list", aliases=("len",))
 def length(run: Run, items: Items) -> JSON:
+    """Of a text, list or object."""
     return len(items)
 
 
 @function("first", "list")
 def first(run: Run, items: Items) -> JSON:
+    """The first element, or null."""
     return items[0] if items else None
 
 
 @function("last", "list")
 def last(run: Run, items: Items) -> JSON:
+    """The last element, or null."""
     return items[-1] if items else None
 
 
 @function("map", "list", "by")
 def map_list(run: Run, items: Items, by: By) -> JSON:
+    """What *f* gives for each element."""
     run.elements(len(items))
     return [by(item, index) for index, item in _each(run, items)]
 
 
 @function("pluck", "list", "text")
 def pluck(run: Run, items: Items, key: str) -> JSON:
+    """The key of each element."""
     run.elements(len(items))
     return [get(item, key) for _, item in _each(run, items)]
 
 
 @function("filter", "list", "by")
 def filter_list(run: Run, items: Items, by: By) -> JSON:
+    """The elements for which *f* is true."""
     run.elements(len(items))
     return [item for index, item in _each(run, items) if by(item, index)]
 
 
 @function("find", "list", "by")
 def find(run: Run, items: Items, by: By) -> JSON:
+    """The first of them, or null."""
     return next((item for index, item in _each(run, items) if by(item, index)), None)
 
 
 @function("any", "list", "by?", aliases=("some",))
 def any_of(run: Run, items: Items, by: By | None = None) -> JSON:
+    """Whether one is true."""
     return any(by(item, index) if by else item for index, item in _each(run, items))
 
 
 @function("all", "list", "by?", aliases=("every",))
 def all_of(run: Run, items: Items, by: By | None = None) -> JSON:
+    """Whether all are true."""
     return all(by(item, index) if by else item for index, item in _each(run, items))
 
 
 @function("count", "list", "by?")
 def count(run: Run, items: Items, by: By | None = None) -> JSON:
+    """How many elements, or for how many of them *f* is true."""
     return sum(1 for index, item in _each(run, items) if by is None or by(item, index))
 
 
@@ -98,17 +108,20 @@ def _sorted(run: Run, items: Items, keys: Items, order: str) -> JSON:
 
 @function("sort", "list", "text?")
 def sort(run: Run, items: Items, order: str = "asc") -> JSON:
+    """Sorted, `"asc"` or `"desc"`; null at the end."""
     return _sorted(run, items, items, order)
 
 
 @function("sortBy", "list", "by", "text?")
 def sort_by(run: Run, items: Items, by: By, order: str = "asc") -> JSON:
+    """Sorted by what *f* gives."""
     keys = [by(item, index) for index, item in _each(run, items)]
     return _sorted(run, items, keys, order)
 
 
 @function("groupBy", "list", "by")
 def group_by(run: Run, items: Items, by: By) -> JSON:
+    """An object of lists."""
     groups: dict[str, JSON] = {}
     for index, item in _each(run, items):
         run.entries(1)
@@ -119,12 +132,14 @@ def group_by(run: Run, items: Items, by: By) -> JSON:
 
 @function("keyBy", "list", "by")
 def key_by(run: Run, items: Items, by: By) -> JSON:
+    """An object of elements."""
     run.entries(len(items))
     return {inline_text(run, by(item, index)): item for index, item in _each(run, items)}
 
 
 @function("unique", "list", "by?")
 def unique(run: Run, items: Items, by: By | None = None) -> JSON:
+    """Each value once."""
     run.entries(len(items))
     seen: dict[tuple[str, object], JSON] = {}
     for index, item in _each(run, items):
@@ -153,6 +168,7 @@ def _canonical(run: Run, value: JSON) -> JSON:
 
 @function("flatten", "list", "integer?")
 def flatten(run: Run, items: Items, levels: int = 1) -> JSON:
+    """Lists inside taken apart, one level or more."""
     if not 0 <= levels <= 64:
         raise ExpressionError("flatten(): levels must be between 0 and 64")
     flat: Items = []
@@ -171,18 +187,21 @@ def _flatten(run: Run, items: Items, levels: int, into: Items) -> None:
 
 @function("reverse", "list")
 def reverse(run: Run, items: Items) -> JSON:
+    """Backwards."""
     run.elements(len(items))
     return items[::-1]
 
 
 @function("slice", "list", "integer?", "integer?")
 def slice_list(run: Run, items: Items, start: int = 0, end: int | None = None) -> JSON:
+    """A part."""
     run.elements(len(range(*slice(start, end).indices(len(items)))))
     return items[start:end]
 
 
 @function("chunk", "list", "integer")
 def chunk(run: Run, items: Items, size: int) -> JSON:
+    """A list of lists of `size`."""
     if size < 1:
         raise ExpressionError("chunk(): size must be at least 1")
     run.elements(5 * len(items))
@@ -191,23 +210,27 @@ def chunk(run: Run, items: Items, size: int) -> JSON:
 
 @function("concat", "list", "list*")
 def concat(run: Run, items: Items, *lists: Items) -> JSON:
+    """Joined to one list."""
     run.elements(len(items) + sum(map(len, lists)))
     return [element for part in (items, *lists) for element in part]
 
 
 @function("join", "list", "text?")
 def join(run: Run, items: Items, separator: str = ",") -> JSON:
+    """Joined to a text."""
     run.build(text_weight(separator) * len(items))
     return separator.join([inline_text(run, item) for _, item in _each(run, items)])
 
 
 @function("includes", "list", "any", aliases=("contains",))
 def includes(run: Run, items: Items, item: JSON) -> JSON:
+    """Whether it holds `part`."""
     return operators.contains(run, items, item)
 
 
 @function("indexOf", "list", "any")
 def index_of(run: Run, items: Items, item: JSON) -> JSON:
+    """Where `part` begins, or -1."""
     return next((i for i, other in _each(run, items) if operators.equals(run, other, item)), -1)
 
 
@@ -221,22 +244,26 @@ def _numbers(run: Run, name: str, items: Items, by: By | None) -> list[float]:
 
 @function("sum", "list", "by?")
 def sum_of(run: Run, items: Items, by: By | None = None) -> JSON:
+    """The sum."""
     return sound_number(sum(_numbers(run, "sum", items, by)))
 
 
 @function("avg", "list", "by?", aliases=("average", "mean"))
 def avg(run: Run, items: Items, by: By | None = None) -> JSON:
+    """The mean, or null for an empty list."""
     numbers = _numbers(run, "avg", items, by)
     return sound_number(sum(numbers) / len(numbers)) if numbers else None
 
 
 @function("min", "list", "by?")
 def min_of(run: Run, items: Items, by: By | None = None) -> JSON:
+    """The smallest."""
     return _extreme(run, items, by, "asc")
 
 
 @function("max", "list", "by?")
 def max_of(run: Run, items: Items, by: By | None = None) -> JSON:
+    """The largest."""
     return _extreme(run, items, by, "desc")
 
 
@@ -248,6 +275,7 @@ def _extreme(run: Run, items: Items, by: By | None, order: str) -> JSON:
 
 @function("range", "integer", "integer?", "integer?")
 def range_of(run: Run, start: int, end: int | None = None, step: int = 1) -> JSON:
+    """The whole numbers up to `end`, without it."""
     if step == 0:
         raise ExpressionError("range(): step must not be 0")
     numbers = range(start) if end is None else range(start, end, step)

@@ -15,6 +15,7 @@ Number = int | float
 
 @function("round", "number", "integer?")
 def round_number(run: Run, number: Number, digits: int = 0) -> JSON:
+    """Rounded, a half away from zero."""
     if not -20 <= digits <= 20:
         raise ExpressionError("round(): digits must be between -20 and 20")
     if isinstance(number, int) and digits >= 0:
@@ -34,6 +35,7 @@ def _rounded(number: Number, digits: int) -> Decimal:
 
 @function("toFixed", "number", "integer?")
 def to_fixed(run: Run, number: Number, digits: int = 0) -> JSON:
+    """Text with so many decimals."""
     if not 0 <= digits <= 20:
         raise ExpressionError("toFixed(): digits must be between 0 and 20")
     return run.text(format(_rounded(number, digits), "f"))
@@ -41,11 +43,13 @@ def to_fixed(run: Run, number: Number, digits: int = 0) -> JSON:
 
 @function("floor", "number")
 def floor(run: Run, number: Number) -> JSON:
+    """Rounded down."""
     return sound_number(math.floor(_finite(number)))
 
 
 @function("ceil", "number")
 def ceil(run: Run, number: Number) -> JSON:
+    """Rounded up."""
     return sound_number(math.ceil(_finite(number)))
 
 
@@ -57,11 +61,13 @@ def _finite(number: Number) -> Number:
 
 @function("abs", "number")
 def absolute(run: Run, number: Number) -> JSON:
+    """Without its sign."""
     return sound_number(abs(number))
 
 
 @function("sqrt", "number")
 def sqrt(run: Run, number: Number) -> JSON:
+    """The square root."""
     if number < 0:
         raise ExpressionError("A negative number has no square root")
     return sound_number(math.sqrt(number))
@@ -69,14 +75,17 @@ def sqrt(run: Run, number: Number) -> JSON:
 
 @function("min", "number", "number*")
 def min_of(run: Run, number: Number, *others: Number) -> JSON:
+    """The smallest of the arguments."""
     return min(number, *others) if others else number
 
 
 @function("max", "number", "number*")
 def max_of(run: Run, number: Number, *others: Number) -> JSON:
+    """The largest of the arguments."""
     return max(number, *others) if others else number
 
 
 @function("clamp", "number", "number", "number")
 def clamp(run: Run, number: Number, low: Number, high: Number) -> JSON:
+    """Kept between two bounds."""
     return max(low, min(number, high))

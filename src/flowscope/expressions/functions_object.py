@@ -15,29 +15,34 @@ Object = dict[str, JSON]
 
 @function("length", "object", aliases=("len",))
 def length(run: Run, value: Object) -> JSON:
+    """Of a text, list or object."""
     return len(value)
 
 
 @function("keys", "object")
 def keys(run: Run, value: Object) -> JSON:
+    """A list of keys."""
     run.elements(len(value))
     return [*value]
 
 
 @function("values", "object")
 def values(run: Run, value: Object) -> JSON:
+    """A list of values."""
     run.elements(len(value))
     return [*value.values()]
 
 
 @function("entries", "object", aliases=("items",))
 def entries(run: Run, value: Object) -> JSON:
+    """A list of `[key, value]`."""
     run.elements(6 * len(value))
     return [[key, item] for key, item in value.items()]
 
 
 @function("fromEntries", "list")
 def from_entries(run: Run, pairs: list[JSON]) -> JSON:
+    """The object of such a list."""
     run.entries(len(pairs))
     built: Object = {}
     for pair in pairs:
@@ -50,16 +55,19 @@ def from_entries(run: Run, pairs: list[JSON]) -> JSON:
 
 @function("has", "object", "text")
 def has(run: Run, value: Object, key: str) -> JSON:
+    """Whether it has the key."""
     return key in value
 
 
 @function("get", "object", "text", "any?")
 def get_of_object(run: Run, value: Object, path: str, default: JSON = None) -> JSON:
+    """The value at a path such as `"a.b.0"`, or the default."""
     return _get(run, value, path, default)
 
 
 @function("get", "list", "text", "any?")
 def get_of_list(run: Run, value: list[JSON], path: str, default: JSON = None) -> JSON:
+    """The value at a path such as `"a.b.0"`, or the default."""
     return _get(run, value, path, default)
 
 
@@ -80,6 +88,7 @@ def _get(run: Run, value: JSON, path: str, default: JSON) -> JSON:
 
 @function("merge", "object", "object*")
 def merge(run: Run, value: Object, *others: Object) -> JSON:
+    """One object; the later wins."""
     run.entries(sum(map(len, (value, *others))))
     merged: Object = {}
     for part in (value, *others):
@@ -89,11 +98,13 @@ def merge(run: Run, value: Object, *others: Object) -> JSON:
 
 @function("pick", "object", "text*")
 def pick(run: Run, value: Object, *names: str) -> JSON:
+    """Only these keys."""
     return _picked(run, value, [*names])
 
 
 @function("omit", "object", "text*")
 def omit(run: Run, value: Object, *names: str) -> JSON:
+    """Without these keys."""
     run.entries(len(value))
     dropped = set(names)
     return {key: item for key, item in value.items() if key not in dropped}
@@ -106,6 +117,7 @@ def _picked(run: Run, value: Object, names: list[str]) -> JSON:
 
 @function("mapValues", "object", "by")
 def map_values(run: Run, value: Object, by: By) -> JSON:
+    """Each value replaced by what *f* gives for it."""
     built: Object = {}
     for index, (key, item) in enumerate(value.items()):
         run.build(ENTRY_WEIGHT)

@@ -74,17 +74,20 @@ def _matches(run: Run, text: str, pattern: str) -> Iterator[_Match]:
 
 @function("regexTest", "text", "text")
 def regex_test(run: Run, text: str, pattern: str) -> JSON:
+    """Whether the pattern is found."""
     return next(_matches(run, text, pattern), None) is not None
 
 
 @function("regexMatch", "text", "text")
 def regex_match(run: Run, text: str, pattern: str) -> JSON:
+    """The first match and its groups as a list, or null."""
     match = next(_matches(run, text, pattern), None)
     return None if match is None else _found(run, match)
 
 
 @function("regexMatchAll", "text", "text")
 def regex_match_all(run: Run, text: str, pattern: str) -> JSON:
+    """A list of such lists."""
     return [_found(run, match) for match in _matches(run, text, pattern)]
 
 
@@ -97,6 +100,7 @@ def _found(run: Run, match: _Match) -> JSON:
 
 @function("regexReplace", "text", "text", "text")
 def regex_replace(run: Run, text: str, pattern: str, replacement: str) -> JSON:
+    """Every match replaced; `$0` is the match, `$1` its first group, `$$` a dollar."""
     run.build(text_weight(text))
     pieces: list[str] = []
     position = 0

@@ -19,37 +19,44 @@ _LONGEST_NUMBER = 1_000
 
 @function("type", "any")
 def type_of(run: Run, value: JSON) -> JSON:
+    """`"text"`, `"number"`, `"boolean"`, `"list"`, `"object"` or `"null"`."""
     return kind(value)
 
 
 @function("isEmpty", "any")
 def is_empty(run: Run, value: JSON) -> JSON:
+    """Whether it is null or an empty text, list or object."""
     return value is None or (isinstance(value, str | list | dict) and not value)
 
 
 @function("isNumber", "any")
 def is_number(run: Run, value: JSON) -> JSON:
+    """Whether it is a number."""
     return kind(value) == "number"
 
 
 @function("default", "any", "any")
 def default(run: Run, value: JSON, other: JSON) -> JSON:
+    """The same as `value ?? other`."""
     # With two arguments the compiler takes it for `??`, so that a missing name gets the default too.
     return other if value is None else value
 
 
 @function("coalesce", "any", "any*")
 def coalesce(run: Run, value: JSON, *others: JSON) -> JSON:
+    """The first that is not null."""
     return next((item for item in (value, *others) if item is not None), None)
 
 
 @function("str", "any", aliases=("toString", "string"))
 def to_text(run: Run, value: JSON) -> JSON:
+    """As text."""
     return inline_text(run, value)
 
 
 @function("toNumber", "any", aliases=("number",))
 def to_number(run: Run, value: JSON) -> JSON:
+    """A number from text or a boolean."""
     return _number("toNumber", value)
 
 
@@ -68,17 +75,20 @@ def _number(name: str, value: JSON) -> int | float:
 
 @function("int", "any", aliases=("toInt",))
 def to_integer(run: Run, value: JSON) -> JSON:
+    """A whole number, cut off."""
     number = _number("int", value)
     return sound_number(math.trunc(number))
 
 
 @function("float", "any", aliases=("toFloat",))
 def to_float(run: Run, value: JSON) -> JSON:
+    """A fraction."""
     return float(_number("float", value))
 
 
 @function("bool", "any", aliases=("toBoolean",))
 def to_boolean(run: Run, value: JSON) -> JSON:
+    """True or false; the texts `false`, `no`, `off`, `0` are false."""
     if isinstance(value, str) and value.strip().lower() in {"false", "no", "off", "0"}:
         return False
     return bool(value)
@@ -86,6 +96,7 @@ def to_boolean(run: Run, value: JSON) -> JSON:
 
 @function("toJson", "any", "integer?", aliases=("stringify",))
 def to_json(run: Run, value: JSON, indent: int = 0) -> JSON:
+    """JSON text."""
     if not 0 <= indent <= 8:
         raise ExpressionError("toJson(): indent must be between 0 and 8")
     weight = run.weigh(value)
@@ -102,6 +113,7 @@ def to_json(run: Run, value: JSON, indent: int = 0) -> JSON:
 
 @function("parseJson", "text", aliases=("fromJson",))
 def parse_json(run: Run, text: str) -> JSON:
+    """The value of JSON text."""
     # A bracket or comma of one byte may become an object of dozens, so they are counted before.
     elements = text.count(",") + text.count("[") + text.count("{")
     run.build(text_weight(text) + 2 * ELEMENT_WEIGHT * elements)

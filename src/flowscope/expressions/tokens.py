@@ -139,4 +139,6 @@ def _unexpected(character: str) -> str:
         return f'"{character}" is not an operator; write {character * 2}'
     if character in "`":
         return "A text is written in single or double quotes"
+    if character.isdigit():
+        return "This is neither a number nor a name"
     return f"Unexpected {character!r}"

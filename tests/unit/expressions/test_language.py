@@ -210,6 +210,15 @@ def test_errors_say_what_is_wrong(source: str, error: type[ExpressionError], wor
     assert caught.value.source == source
 
 
+def test_conditionals_side_by_side_are_not_deep() -> None:
+    assert value_of("[" + "yes ? 1 : 2, " * 100 + "]") == [1] * 100
+
+
+def test_long_chains_are_not_deep() -> None:
+    assert value_of("1" + " + 1" * 200) == 201
+    assert value_of("nowhere" + " ?? nowhere" * 200 + " ?? 1") == 1
+
+
 def test_an_error_knows_its_column() -> None:
     with pytest.raises(ExpressionError) as caught:
         value_of("count + (1 / nowhere)")
