@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from itertools import count
 
-from flowscope.definition.document import DEFAULT, Limits, parse
+from flowscope.definition.document import DEFAULT, Limits, collector_paused, parse
 from flowscope.definition.policy import NO_POLICY, number, split
 from flowscope.definition.problems import Problems, name_of, refuse
 from flowscope.definition.workflow import JSON, Edge, Node, Settings, Workflow
@@ -26,7 +26,8 @@ _FARTHEST = 10_000_000
 
 def decode(document: bytes | str | dict[str, JSON], *, limits: Limits = DEFAULT) -> Workflow:
     """The workflow in a document, whose graph may still be wrong; `DefinitionInvalid` tells all that its shape lacks."""
-    workflow, problems = read(document, limits)
+    with collector_paused():
+        workflow, problems = read(document, limits)
     problems.raise_if_any()
     return workflow
 
@@ -105,7 +106,8 @@ def _position(raw: JSON, place: str, problems: Problems) -> tuple[float, float] 
     if not isinstance(raw, dict):
         problems.add(place, f"must be an object with x and y, not {name_of(raw)}")
         return None
-    x, y = (number(raw.get(axis), f"{place}.{axis}", problems, least=-_FARTHEST, most=_FARTHEST) for axis in "xy")
+    x = number(raw.get("x"), place + ".x", problems, least=-_FARTHEST, most=_FARTHEST)
+    y = number(raw.get("y"), place + ".y", problems, least=-_FARTHEST, most=_FARTHEST)
     return None if x is None or y is None else (x, y)
 
 
@@ -115,11 +117,11 @@ def _edge(raw: JSON, place: str, problems: Problems) -> Edge:
         return _NO_EDGE
     edge_id = raw.get("id")
     return Edge(
-        id="" if edge_id is None else _identifier(edge_id, place + ".id", problems),
-        source=_identifier(raw.get("source"), place + ".source", problems),
-        target=_identifier(raw.get("target"), place + ".target", problems),
-        source_handle=_source_handle(raw, place, problems),
-        target_handle=_handle(raw.get("targetHandle"), "input", place + ".targetHandle", problems),
+        "" if edge_id is None else _identifier(edge_id, place + ".id", problems),
+        _identifier(raw.get("source"), place + ".source", problems),
+        _identifier(raw.get("target"), place + ".target", problems),
+        _source_handle(raw, place, problems),
+        _handle(raw.get("targetHandle"), "input", place + ".targetHandle", problems),
     )
 
 
@@ -166,7 +168,7 @@ def _settings(value: dict[str, JSON], problems: Problems) -> Settings:
 
 def _identifier(value: JSON, place: str, problems: Problems) -> str:
     """An id, or an empty text and a problem. Visible characters only: what cannot be seen cannot be told apart."""
-    if isinstance(value, str) and value.isprintable() and 0 < len(value) <= ID_LENGTH and value.strip() == value:
+    if type(value) is str and 0 < len(value) <= ID_LENGTH and value.isprintable() and " " not in (value[0], value[-1]):
         return value
     problems.add(place, *_fault_of_identifier(value))
     return ""
@@ -183,7 +185,7 @@ def _fault_of_identifier(value: JSON) -> tuple[str, str]:
         return "is empty", ""
     if len(value) > ID_LENGTH:
         return f"is longer than {ID_LENGTH} characters: {len(value):,}", ""
-    if value.strip() != value:
+    if value[0].isspace() or value[-1].isspace():
         return "begins or ends with a space", "Remove the space"
     code = next(ord(char) for char in value if not char.isprintable())
     return f"holds a character that cannot be seen: U+{code:04X}", "Use visible characters"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from flowscope.definition.catalogue import Catalogue, NodeKind
 from flowscope.definition.cycles import Graph, cycles
 from flowscope.definition.decode import read
-from flowscope.definition.document import DEFAULT, Limits
+from flowscope.definition.document import DEFAULT, Limits, collector_paused
 from flowscope.definition.problems import Problems, quoted
 from flowscope.definition.workflow import JSON, Edge, Node, Workflow
 from flowscope.errors import Problem
@@ -26,8 +26,9 @@ _SHOWN_OF_A_CYCLE = 12
 
 def load(document: bytes | str | dict[str, JSON], catalogue: Catalogue, *, limits: Limits = DEFAULT) -> Workflow:
     """A workflow that can run; `DefinitionInvalid` tells all that is wrong, in its shape, graph and configs alike."""
-    workflow, problems = read(document, limits)
-    _check(_Draft(workflow, catalogue, problems))
+    with collector_paused():
+        workflow, problems = read(document, limits)
+        _check(_Draft(workflow, catalogue, problems))
     problems.raise_if_any()
     return workflow
 
@@ -35,7 +36,8 @@ def load(document: bytes | str | dict[str, JSON], catalogue: Catalogue, *, limit
 def validate(workflow: Workflow, catalogue: Catalogue) -> list[Problem]:
     """All that keeps a decoded workflow from running; empty where nothing does."""
     draft = _Draft(workflow, catalogue, Problems())
-    _check(draft)
+    with collector_paused():
+        _check(draft)
     return draft.problems.in_order()
 
 
