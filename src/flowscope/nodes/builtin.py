@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from flowscope.nodes import arithmetic, containers, dates, fields, flow, grouping, shaping, simulation, text, triggers
+from flowscope.nodes import (
+    arithmetic,
+    containers,
+    csv_files,
+    database,
+    dates,
+    fields,
+    files,
+    flow,
+    grouping,
+    http,
+    shaping,
+    simulation,
+    text,
+    triggers,
+)
 from flowscope.nodes.registry import Registry
 from flowscope.nodes.sdk import NodeType
 

@@ -23,17 +23,18 @@ _CATEGORIES: dict[Category, str] = {
     "ai": "Models",
 }
 
-           _OPENING = """\ # Nodes
+_OPENING = """\
+# Nodes
 
-           Made by `python -m flowscope.nodes.reference > docs/nodes.md`; a test keeps it up to date.
+Made by `python -m flowscope.nodes.reference > docs/nodes.md`; a test keeps it up to date.
 
-           The settings below stand in `data.config`. Any of them may hold expressions, `{{ … }}`, unless it
-           says *raw*. Every node has these beside its own: `retry`, `timeout`, `continueOnError`, `join`,
-           `onLost`, `resources`, `disabled`.
+The settings below stand in `data.config`. Any of them may hold expressions, `{{ … }}`, unless it says *raw*.
+Every node has these beside its own: `retry`, `timeout`, `continueOnError`, `join`, `onLost`, `resources`,
+`disabled`.
 
-           A **pure** node only decides or shapes data: it may run again after a crash, and nobody can tell.
-           An **external** one touches the world: it starts only when all it depends on is on disk. A
-           **container** runs the nodes whose `parentId` is its id.
+A **pure** node only decides or shapes data: it may run again after a crash, and nobody can tell. An
+**external** one touches the world: it starts only when all it depends on is on disk. A **container** runs the
+nodes whose `parentId` is its id.
 """
 
 
@@ -113,7 +114,8 @@ def _kind(field: dict[str, Any]) -> str:
         return f"`{field['$ref'].rpartition('/')[2]}`"
     if field.get("type") == "array":
         return f"list of {_kind(field.get('items', {}))}"
-    return {"string": "text", "integer": "whole number", None: "any"}.get(field.get("type"), field.get("type", ""))
+    kind = str(field.get("type", "any"))
+    return {"string": "text", "integer": "whole number"}.get(kind, kind)
 
 
 def _escaped(text: str) -> str:
