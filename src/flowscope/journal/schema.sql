@@ -18,7 +18,7 @@ CREATE TABLE executions (
   epoch INTEGER NOT NULL                   -- last_seq is not here: it is the last segment's, and so never out of step
 ) STRICT;
 
-CREATE INDEX executions_by_start ON executions (started_at);
+CREATE INDEX executions_by_start ON executions (started_at, execution_id);
 CREATE INDEX executions_by_workflow ON executions (workflow_id, started_at);
 CREATE INDEX executions_by_status ON executions (status, started_at);
 CREATE INDEX executions_by_parent ON executions (parent_execution_id) WHERE parent_execution_id <> '';

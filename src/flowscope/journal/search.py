@@ -35,20 +35,38 @@ def matches(row: ExecutionRow, query: ExecutionQuery) -> bool:
     )
 
 
-def conditions(query: ExecutionQuery) -> list[Condition]:
-    """The same as SQL conditions with their bindings, to be joined by AND; only those asked for, so that an index fits."""
+def search_statement(select: str, query: ExecutionQuery) -> tuple[str, list[str | float]]:
+    """The same in SQL, with its bindings: `select` for each status asked for, in order and limited by an index, and then
+    the newest of them all. (One condition over several statuses would sort every row that has one of them.)"""
+    limit = max(query.limit, 0)
+    parts: list[str] = []
+    bindings: list[str | float] = []
+    for status in dict.fromkeys(query.statuses) or (None,):
+        found = _conditions(query, status)
+        where = " WHERE " + " AND ".join(sql for sql, _ in found) if found else ""
+        # Constants of this package are put together here; every value is bound.
+        parts.append(f"SELECT * FROM ({select}{where}{_NEWEST})")  # noqa: S608
+        bindings += [value for _, values in found for value in values]
+        bindings.append(limit)
+    return " UNION ALL ".join(parts) + _NEWEST, [*bindings, limit]
+
+
+_NEWEST = " ORDER BY started_at DESC, execution_id DESC LIMIT ?"
+
+
+def _conditions(query: ExecutionQuery, status: str | None) -> list[Condition]:
+    """Only those asked for, so that an index fits."""
     found: list[Condition] = []
     if query.workflow_id:
         found.append(("workflow_id = ?", (query.workflow_id,)))
-    if query.statuses:
-        marks = ", ".join("?" * len(query.statuses))
-        found.append((f"status IN ({marks})", tuple(query.statuses)))
+    if status is not None:
+        found.append(("status = ?", (status,)))
     if query.started_after:
         found.append(("started_at >= ?", (query.started_after,)))
     if query.started_before:
         found.append(("started_at < ?", (query.started_before,)))
     if query.parent_execution_id:
-        found.append(("parent_execution_id = ?", (query.parent_execution_id,)))
+        found.append(("parent_execution_id = ? AND parent_execution_id <> ''", (query.parent_execution_id,)))
     if query.text:
         found.append(("instr(folded, ?) > 0", (query.text.casefold(),)))
     if query.before is not None:

@@ -18,7 +18,7 @@ from flowscope.journal.database import DATABASE_FILE, open_reader, open_writer, 
 from flowscope.journal.lock import DirectoryLock
 from flowscope.journal.pruning import prunable, prune
 from flowscope.journal.readers import Readers
-from flowscope.journal.search import conditions
+from flowscope.journal.search import search_statement
 from flowscope.journal.statements import SQL
 from flowscope.journal.transaction import Transactions
 from flowscope.journal.writer import Writer, refuse
@@ -142,11 +142,8 @@ class SqliteStore:
 
     def search(self, query: ExecutionQuery) -> Sequence[ExecutionRow]:
         """Newest first, `limit` at most."""
-        found = conditions(query)
-        where = " WHERE " + " AND ".join(sql for sql, _ in found) if found else ""
-        sql = SQL["read_rows"] + where + " ORDER BY started_at DESC, execution_id DESC LIMIT ?"
-        bindings = [value for _, values in found for value in values]
-        return [execution_row(row) for row in self._reading().rows(sql, *bindings, max(query.limit, 0))]
+        sql, bindings = search_statement(SQL["read_rows"], query)
+        return [execution_row(row) for row in self._reading().rows(sql, *bindings)]
 
     def prune(self, retention: Retention) -> Sequence[str]:
         """Delete what ended before the given instant, oldest first, and then what nothing refers to."""

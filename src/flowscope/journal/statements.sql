@@ -98,7 +98,7 @@ ORDER BY key
 -- Executions; conditions, order and limit follow.
 SELECT execution_id, workflow_id, workflow_name, definition, status, detail, started_at, ended_at,
   parent_execution_id, caller_execution_id, error,
-  (SELECT last_seq FROM segments WHERE key < (number + 1) << 32 ORDER BY key DESC LIMIT 1), epoch
+  (SELECT last_seq FROM segments WHERE key < (number + 1) << 32 ORDER BY key DESC LIMIT 1) AS last_seq, epoch
 FROM executions
 
 -- name: read_logs
