@@ -90,14 +90,18 @@ class ExecutionFailing(Event, frozen=True, gc=False, kw_only=True, tag=True):
 
 
 class ExecutionSucceeded(Event, frozen=True, gc=False, kw_only=True, tag=True):
-    pass
+    """Every node has ended, and no error was left unhandled."""
 
 
 class ExecutionFailed(Event, frozen=True, gc=False, kw_only=True, tag=True):
+    """The error of `ExecutionFailing`, once the error triggers are through."""
+
     error: ErrorInfo
 
 
 class ExecutionCancelled(Event, frozen=True, gc=False, kw_only=True, tag=True):
+    """Somebody ended it."""
+
     reason: str = ""
 
 
@@ -138,18 +142,28 @@ class NodeFailed(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
 
 
 class NodeLost(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
-    """The attempt's process died before it answered. `outcome`: the node runs again, fails, or asks a person."""
+    """The attempt's process died before it answered. `outcome`: the node runs again (`rerun`) or asks a person (`ask`)."""
 
     attempt: int = 1
     outcome: str = "rerun"
 
 
+class NodeReleased(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """A person has said that a lost attempt (`outcome` ask) may run again: the next one is due."""
+
+    attempt: int = 1
+
+
 class NodeCancelled(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """The attempt was stopped; or, between two attempts, the one that was due will not start."""
+
     attempt: int = 1
     reason: str = ""
 
 
 class NodeSkipped(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """The node never started, and will not."""
+
     reason: str = ""
 
 
@@ -175,6 +189,7 @@ class NodeExpanded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """A container has `count` more iterations to run, at most `concurrency` at once (0: no limit).
 
     `items` is a JSON array of what each gets; absent, the one new iteration gets the last one's result (a loop's state).
+    `deadline` (epoch ms, 0: none) is when the attempt times out; only the attempt's first expansion sets it.
     """
 
     count: int
@@ -182,6 +197,7 @@ class NodeExpanded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     collect_errors: bool = False
     items: msgspec.Raw = NOTHING
     items_blob: Blob | None = None
+    deadline: float = 0
 
 
 class IterationStarted(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
@@ -212,6 +228,7 @@ AnyEvent: TypeAlias = (
     | NodeSucceeded
     | NodeFailed
     | NodeLost
+    | NodeReleased
     | NodeCancelled
     | NodeSkipped
     | NodeSuspended

@@ -31,16 +31,18 @@ TERMINAL: Final = frozenset({SUCCESS, ERROR, SKIPPED, CANCELLED})
 TRANSITIONS: Final[dict[str, dict[int, int]]] = {
     # `settled` is not an event: the last incoming edge a node waited for has settled, and one was active.
     "settled": {IDLE: READY},
-    "NodeStarted": {READY: RUNNING, RETRYING: RUNNING, ASKING: RUNNING},
+    "NodeStarted": {READY: RUNNING, RETRYING: RUNNING},
     "NodeSucceeded": {RUNNING: SUCCESS, SUSPENDED: SUCCESS, EXPANDED: SUCCESS},
     "NodeFailed, to be retried": {RUNNING: RETRYING, SUSPENDED: RETRYING, EXPANDED: RETRYING},
     "NodeFailed": {RUNNING: ERROR, SUSPENDED: ERROR, EXPANDED: ERROR, ASKING: ERROR},
     "NodeLost": {RUNNING: READY},
     "NodeLost, to be asked": {RUNNING: ASKING},
+    "NodeReleased": {ASKING: READY},
     "NodeSuspended": {RUNNING: SUSPENDED},
     "NodeExpanded": {RUNNING: EXPANDED, EXPANDED: EXPANDED},
     "NodeCancelled": {
-        RUNNING: CANCELLED, RETRYING: CANCELLED, SUSPENDED: CANCELLED, EXPANDED: CANCELLED, ASKING: CANCELLED,
+        READY: CANCELLED, RUNNING: CANCELLED, RETRYING: CANCELLED, SUSPENDED: CANCELLED, EXPANDED: CANCELLED,
+        ASKING: CANCELLED,
     },
     "NodeSkipped": {IDLE: SKIPPED, READY: SKIPPED},
 }  # fmt: skip

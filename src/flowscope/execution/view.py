@@ -40,6 +40,7 @@ from flowscope.execution.events import (
     NodeExpanded,
     NodeFailed,
     NodeLost,
+    NodeReleased,
     NodeSkipped,
     NodeStarted,
     NodeSucceeded,
@@ -219,6 +220,9 @@ class ExecutionView:
         else:
             self._move(node, event, st.READY)
 
+    def _node_released(self, event: NodeReleased) -> None:
+        self._move(self._node(event.node_id), event, st.READY)
+
     def _node_cancelled(self, event: NodeCancelled) -> None:
         node = self._node(event.node_id)
         node.reason = event.reason
@@ -357,6 +361,7 @@ _APPLY: Final[dict[type[Any], Callable[[ExecutionView, Any], None]]] = {
     NodeSucceeded: ExecutionView._node_succeeded,
     NodeFailed: ExecutionView._node_failed,
     NodeLost: ExecutionView._node_lost,
+    NodeReleased: ExecutionView._node_released,
     NodeCancelled: ExecutionView._node_cancelled,
     NodeSkipped: ExecutionView._node_skipped,
     NodeSuspended: ExecutionView._node_suspended,
