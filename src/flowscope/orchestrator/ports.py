@@ -13,6 +13,9 @@ import msgspec
 
 from flowscope.errors import StoreConflict, StoreError
 
+UNENDED = ("pending", "running", "waiting")
+"""The statuses of executions that have not ended."""
+
 Done = Callable[["CommitResult"], None]
 
 
@@ -169,7 +172,56 @@ class Clock(Protocol):
         ...
 
 
+class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel", omit_defaults=True):
+    """How far a running attempt is, 0 to 1. Shown, never kept."""
+
+    execution_id: str
+    node_id: str
+    path: str = ""
+    attempt: int = 1
+    at: float = 0
+    fraction: float = 0
+    message: str = ""
+
+
 class Publisher(Protocol):
-    """Told after the commit, on the event loop, in order of `seq` for each execution."""
+    """Told on the event loop. `publish` comes after the commit, in order of `seq` for each execution; `murmur` is the
+    ephemeral lane, which may come before what it belongs to, or not at all. Neither may raise or block."""
 
     def publish(self, segment: Segment, events: Sequence[Any]) -> None: ...
+
+    def murmur(self, word: Progress | LogLine) -> None: ...
+
+
+class Task(Protocol):
+    """One attempt of one external node, ready to run. `call` gives the handler's answer or raises; it is awaited if
+    `is_async`, else run in a thread. `timeout` is milliseconds, 0 for none."""
+
+    is_async: bool
+    timeout: float
+    key: tuple[str, str, str, int]
+    """Execution, path, node, attempt."""
+
+    def call(self) -> Any: ...
+
+    def cancel(self) -> None:
+        """Let the handler see that it is to stop (`context.cancelled()`)."""
+        ...
+
+
+class NodeRunner(Protocol):
+    """Runs tasks. `report` is called once for each, on the event loop: with the answer, or the exception it ended in."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self, grace: float) -> None:
+        """Give what runs `grace` seconds, then end it unreported."""
+        ...
+
+    def run(self, task: Task, report: Callable[[Any, BaseException | None], None]) -> None: ...
+
+    def cancel(self, key: tuple[str, str, str, int]) -> None:
+        """Stop that attempt if it runs; nothing is reported for it any more."""
+        ...
+
+    def statistics(self) -> dict[str, Any]: ...

@@ -1,0 +1,275 @@
+"""flowscope in one object: a store, an orchestrator and a state manager, joined.
+
+async with Engine(".flowscope") as engine:
+    run = await engine.start(workflow, {"orders": 3})
+    async for event in run.events():
+        ...
+    print(await run.result())
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from flowscope.definition import load
+from flowscope.definition.workflow import JSON, Workflow
+from flowscope.errors import ExecutionNotFound, InputInvalid, NodeError
+from flowscope.execution.events import TERMINAL, AnyEvent
+from flowscope.journal import MemoryStore, SqliteStore
+from flowscope.nodes.builtin import builtin_registry
+from flowscope.nodes.context import Surroundings
+from flowscope.nodes.registry import Registry
+from flowscope.orchestrator.clock import SystemClock
+from flowscope.orchestrator.live_execution import LiveExecution
+from flowscope.orchestrator.payloads import encode
+from flowscope.orchestrator.ports import (
+    UNENDED,
+    ExecutionQuery,
+    ExecutionRow,
+    LogLine,
+    Progress,
+    Publisher,
+    Segment,
+    Store,
+)
+from flowscope.orchestrator.state_manager import ExecutionStateManager
+from flowscope.orchestrator.workflow_orchestrator import Outcome, WorkflowOrchestrator
+
+DEFAULT_DATA_DIR = ".flowscope"
+SECRET_PREFIX = "FLOWSCOPE_SECRET_"
+
+
+class ExecutionUnsuccessful(NodeError):
+    """A run did not succeed; `outcome` says how it ended."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        error = outcome.error
+        where = f" at {error.node_id}" if error and error.node_id else ""
+        why = f": {error.message}" if error else ""
+        super().__init__(f"Execution {outcome.execution_id} {outcome.status}{where}{why}")
+
+
+def surroundings_of(environment: Mapping[str, str], data_dir: Path | None) -> Surroundings:
+    """What nodes may touch, as the environment says: `FLOWSCOPE_FILE_ROOTS` (separated like PATH; default the working
+    directory), `FLOWSCOPE_ALLOW_PRIVATE_ADDRESSES=1`, `FLOWSCOPE_ENV` (names of variables that expressions may read,
+    separated by commas), `FLOWSCOPE_SECRET_<NAME>` (the secret `name`)."""
+    roots = environment.get("FLOWSCOPE_FILE_ROOTS") or str(Path.cwd())
+    allowed = [name.strip() for name in environment.get("FLOWSCOPE_ENV", "").split(",") if name.strip()]
+    return Surroundings(
+        file_roots=tuple(Path(root).resolve() for root in roots.split(os.pathsep) if root),
+        private=(data_dir.resolve(),) if data_dir else (),
+        allow_private_addresses=environment.get("FLOWSCOPE_ALLOW_PRIVATE_ADDRESSES") == "1",
+        environment={name: environment[name] for name in allowed if name in environment},
+        secrets={
+            key.removeprefix(SECRET_PREFIX).lower(): value
+            for key, value in environment.items()
+            if key.startswith(SECRET_PREFIX)
+        },
+    )
+
+
+class _Feed:
+    """Wakes those who read an execution's events; a wake-up is a hint to read the journal, never the data."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, list[asyncio.Event]] = {}
+
+    def publish(self, segment: Segment, events: object) -> None:
+        for event in self.waiting.get(segment.execution_id, ()):
+            event.set()
+
+    def murmur(self, word: Progress | LogLine) -> None:
+        """Nothing: the ephemeral lane is not in the journal."""
+
+
+class Run:
+    """A handle on one execution; it may be live, waiting, ended, or not taken up."""
+
+    def __init__(self, engine: Engine, execution_id: str, live: LiveExecution | None = None) -> None:
+        self.execution_id = execution_id
+        self._engine = engine
+        self._live = live
+
+    async def events(self, after: int = 0) -> AsyncIterator[AnyEvent]:
+        """The durable events with `seq > after`, in order, until the run ends."""
+        woken = asyncio.Event()
+        waiting = self._engine._feed.waiting.setdefault(self.execution_id, [])
+        waiting.append(woken)
+        try:
+            while True:
+                woken.clear()
+                for event in self._engine.orchestrator.history(self.execution_id, after):
+                    yield event
+                    after = event.seq
+                    if isinstance(event, TERMINAL):
+                        return
+                row = self._engine.store.row(self.execution_id)
+                if row is None:
+                    raise ExecutionNotFound(self.execution_id)
+                if row.last_seq > after:
+                    continue
+                if row.status not in UNENDED:
+                    return
+                await woken.wait()
+        finally:
+            waiting.remove(woken)
+            if not waiting:
+                self._engine._feed.waiting.pop(self.execution_id, None)
+
+    async def outcome(self) -> Outcome:
+        """Wait for the end and say how it came; a `StoreError` if this process had to let the execution go."""
+        orchestrator = self._engine.orchestrator
+        live = self._live or orchestrator.live(self.execution_id)
+        if live is not None:
+            return await orchestrator.outcome(live)
+        row = self._engine.store.row(self.execution_id)
+        if row is None:
+            raise ExecutionNotFound(self.execution_id)
+        if row.status in UNENDED:
+            return await orchestrator.outcome(await orchestrator.take_up(self.execution_id))
+        return orchestrator.outcome_of(orchestrator.replay(self.execution_id, row.definition))
+
+    async def result(self) -> JSON:
+        """Wait for the end; the output, or `ExecutionUnsuccessful`."""
+        outcome = await self.outcome()
+        if outcome.status != "success":
+            raise ExecutionUnsuccessful(outcome)
+        return outcome.output
+
+    async def cancel(self, reason: str = "") -> None:
+        await self._engine.orchestrator.cancel(self.execution_id, reason)
+
+    async def pause(self) -> None:
+        await self._engine.orchestrator.pause(self.execution_id)
+
+    async def resume(self) -> None:
+        await self._engine.orchestrator.resume(self.execution_id)
+
+    async def signal(self, name: str, payload: JSON = None) -> None:
+        await self._engine.orchestrator.signal(self.execution_id, name, payload)
+
+
+class Engine:
+    """Runs workflows durably in a directory; with `data_dir=None`, in memory only.
+
+    `recover`: take up what an earlier process left unfinished. `surroundings`: what nodes may touch; by default what the
+    environment says. `grace`: seconds that running external nodes get at the end.
+    """
+
+    def __init__(
+        self,
+        data_dir: str | Path | None = DEFAULT_DATA_DIR,
+        *,
+        registry: Registry | None = None,
+        surroundings: Surroundings | None = None,
+        recover: bool = True,
+        store: Store | None = None,
+        publisher: Publisher | None = None,
+        grace: float = 30.0,
+    ) -> None:
+        directory = None if data_dir is None else Path(data_dir)
+        self.registry = registry or builtin_registry()
+        self.store: Store = store or (MemoryStore() if directory is None else SqliteStore(directory))
+        self.state_manager = ExecutionStateManager(self.store, SystemClock())
+        self.orchestrator = WorkflowOrchestrator(
+            self.state_manager,
+            publisher,
+            registry=self.registry,
+            surroundings=surroundings or surroundings_of(os.environ, directory),
+        )
+        self._recover = recover
+        self._grace = grace
+        self._feed = _Feed()
+        self.orchestrator.publishers.append(self._feed)
+
+    async def __aenter__(self) -> Engine:
+        await self.start_up()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.shut_down()
+
+    async def start_up(self) -> None:
+        """Open the store and begin; a `StoreError` says why it cannot."""
+        self.store.start()
+        try:
+            await self.orchestrator.start()
+            if self._recover:
+                await self.orchestrator.recover()
+        except BaseException:
+            self.store.stop()
+            raise
+
+    async def shut_down(self) -> None:
+        """Stop accepting, let external nodes finish for the grace period, make durable what happened."""
+        await self.orchestrator.stop(self._grace)
+        self.store.stop()
+
+    async def start(
+        self,
+        workflow: Workflow | dict[str, JSON] | bytes | str,
+        input: JSON = None,
+        *,
+        execution_id: str = "",
+        trigger: str = "",
+        user_id: str = "",
+    ) -> Run:
+        """Start a workflow; returns when the start is durable. `DefinitionInvalid` names all that is wrong with it."""
+        if not isinstance(workflow, Workflow):
+            workflow = load(workflow, self.registry)
+        data = encode({} if input is None else input)
+        if execution_id and (len(execution_id) > 128 or not execution_id.isprintable()):
+            raise InputInvalid("An execution id is 1 to 128 visible characters")
+        live = await self.orchestrator.submit(
+            workflow, data, execution_id=execution_id, trigger=trigger, user_id=user_id
+        )
+        return Run(self, live.state.execution_id, live)
+
+    async def take_up(self, execution_id: str) -> Run:
+        """Go on with an unfinished execution in this process; `ExecutionNotFound`, `ExecutionEnded`."""
+        return Run(self, execution_id, await self.orchestrator.take_up(execution_id))
+
+    def run(self, execution_id: str) -> Run:
+        """A handle on an execution that exists; `ExecutionNotFound`."""
+        if self.store.row(execution_id) is None:
+            raise ExecutionNotFound(execution_id)
+        return Run(self, execution_id)
+
+    def executions(self, query: ExecutionQuery | None = None) -> list[ExecutionRow]:
+        """The list of executions, newest first."""
+        return list(self.store.search(query or ExecutionQuery()))
+
+
+def run(
+    workflow: Workflow | dict[str, JSON] | bytes | str,
+    input: JSON = None,
+    *,
+    data_dir: str | Path | None = DEFAULT_DATA_DIR,
+    registry: Registry | None = None,
+) -> JSON:
+    """Run one workflow to its end and return its output; blocking. `ExecutionUnsuccessful` if it fails."""
+
+    async def whole() -> JSON:
+        async with Engine(data_dir, registry=registry, recover=False) as engine:
+            return await (await engine.start(workflow, input)).result()
+
+    return run_loop(whole())
+
+
+def load_workflow(source: str | Path | dict[str, JSON], registry: Registry | None = None) -> Workflow:
+    """A workflow from a file, or from its JSON as a dict; `DefinitionInvalid` names all that is wrong with it."""
+    document = source if isinstance(source, dict) else Path(source).read_bytes()
+    return load(document, registry or builtin_registry())
+
+
+def run_loop(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine on a fresh uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)

@@ -1,0 +1,97 @@
+"""What a handler answered, as a step of the machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowscope.definition.workflow import JSON
+from flowscope.execution import machine
+from flowscope.execution.events import Blob
+from flowscope.execution.state import Frame
+from flowscope.execution.stimuli import AnyStimulus, Expand, Suspend
+from flowscope.nodes.answer import Again, Call, Collected, Items, Output, Pass, Wait
+from flowscope.orchestrator.attempt import Attempt
+from flowscope.orchestrator.payloads import PayloadStore, encode
+
+if TYPE_CHECKING:
+    from flowscope.orchestrator.live_execution import LiveExecution
+    from flowscope.orchestrator.sub_workflows import SubWorkflows
+
+
+class Answers:
+    """Turns answers into steps; large values go to the payload store on the way."""
+
+    def __init__(self, payloads: PayloadStore, sub_workflows: SubWorkflows) -> None:
+        self._payloads = payloads
+        self._sub_workflows = sub_workflows
+
+    def take(
+        self, live: LiveExecution, frame: Frame, number: int, answer: Any, attempt: Attempt | None, now: float
+    ) -> None:
+        """Raises a `NodeError` where the answer cannot be kept, and what `Call` raises."""
+        state, out = live.state, live.decision
+        plan = frame.scope.nodes[number]
+        if isinstance(answer, Pass):
+            handle = answer.handle if isinstance(answer.handle, str) else plan.choose(answer.handle)
+            machine.succeed(state, frame, number, None, handle, now, out, passed=True)
+        elif isinstance(answer, Collected):
+            machine.succeed(state, frame, number, None, answer.handle, now, out, last=answer.last)
+        elif isinstance(answer, Items | Again | Wait | Call):
+            machine.decide(state, self._stimulus(live, frame, number, answer, attempt), now, out)
+        else:
+            value, handle = answer, "output"
+            if isinstance(answer, Output):
+                value = answer.value
+                handle = answer.handle if isinstance(answer.handle, str) else plan.choose(answer.handle)
+            machine.succeed(state, frame, number, self.keep(value, attempt), handle, now, out)
+
+    def keep(self, value: JSON, attempt: Attempt | None) -> bytes | Blob:
+        """A value as the machine holds it, without the secrets that the attempt has seen."""
+        data = encode(value)
+        if attempt is not None and attempt.secrets:
+            data = attempt.redact(data.decode()).encode()
+        return self._payloads.keep(data)
+
+    def _stimulus(
+        self,
+        live: LiveExecution,
+        frame: Frame,
+        number: int,
+        answer: Items | Again | Wait | Call,
+        attempt: Attempt | None,
+    ) -> AnyStimulus:
+        node_id, path, count = frame.scope.ids[number], frame.path, frame.attempts[number]
+        if isinstance(answer, Items):
+            return Expand(
+                node_id=node_id,
+                path=path,
+                attempt=count,
+                count=len(answer.values),
+                items=self.keep(answer.values, attempt),
+                concurrency=answer.concurrency,
+                collect_errors=answer.collect_errors,
+            )
+        if isinstance(answer, Again):
+            return Expand(node_id=node_id, path=path, attempt=count, count=1)
+        if isinstance(answer, Wait):
+            return Suspend(
+                node_id=node_id,
+                path=path,
+                attempt=count,
+                kind=answer.kind,
+                until=answer.until,
+                expires=bool(answer.signal and answer.until),
+                signal=answer.signal,
+                detail=answer.detail,
+            )
+        workflow, child = self._sub_workflows.called(live.state, frame, number, answer)
+        return Suspend(
+            node_id=node_id,
+            path=path,
+            attempt=count,
+            kind="child",
+            child=child,
+            child_definition=workflow.hash,
+            input=self.keep(answer.input, attempt),
+            detail=f"sub-workflow {workflow.name or workflow.id}",
+        )

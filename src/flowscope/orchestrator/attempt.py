@@ -1,0 +1,154 @@
+"""One attempt of one node on its way to a handler: its arguments, its voice, and what its failure is called."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from flowscope.definition.workflow import JSON
+from flowscope.errors import ConfigInvalid, ExpressionError, FlowscopeError, NodeError
+from flowscope.execution.events import ErrorInfo
+from flowscope.execution.state import Frame, State, encode_json, gather, key_of
+from flowscope.expressions import evaluate
+from flowscope.nodes.context import NodeContext, Surroundings
+from flowscope.nodes.sdk import NodeConfig
+from flowscope.orchestrator.payloads import PayloadStore
+from flowscope.orchestrator.program import Binding
+from flowscope.orchestrator.scope import NodeScope
+
+if TYPE_CHECKING:
+    from flowscope.orchestrator.live_execution import LiveExecution
+
+REDACTED = "[secret]"
+LONGEST_MESSAGE = 4_000
+
+Speak = Callable[["Attempt", str, float, str], None]
+
+
+class Attempt:
+    """Satisfies the ports' `Task` and the nodes' `Reporter`. Made on the event loop; `call` may run in a thread, and
+    touches nothing of the execution."""
+
+    __slots__ = (
+        "arguments", "attempt", "binding", "frame", "is_async", "is_cancelled", "key", "live", "number", "secrets", "speak",
+        "timeout",
+    )  # fmt: skip
+
+    def __init__(self, live: LiveExecution, frame: Frame, number: int, binding: Binding, speak: Speak) -> None:
+        plan = frame.scope.nodes[number]
+        self.live = live
+        self.frame = frame
+        self.number = number
+        self.binding = binding
+        self.attempt = frame.attempts[number]
+        self.key = (live.state.execution_id, frame.path, plan.id, self.attempt)
+        self.is_async = binding.type.is_async
+        self.timeout = plan.timeout
+        self.speak = speak
+        self.is_cancelled = False
+        self.secrets: set[str] = set()
+        self.arguments: dict[str, Any] = {}
+
+    def prepare(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> None:
+        """Work out what the handler takes; an `ExpressionError` or a `ConfigInvalid` is the attempt's failure."""
+        binding, state = self.binding, self.live.state
+        if binding.takes_config:
+            self.arguments["config"] = binding.config or self._config(payloads, surroundings, now)
+        if binding.takes_input:
+            self.arguments["input"] = _input(state, self.frame, self.number, payloads)
+        if binding.takes_context:
+            self.arguments["context"] = self._context(surroundings, now)
+
+    def call(self) -> Any:
+        return self.binding.handler(**self.arguments)
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+    def progress(self, fraction: float, message: str) -> None:
+        self.speak(self, "progress", fraction, message)
+
+    def log(self, level: str, text: str) -> None:
+        self.speak(self, level, 0, text)
+
+    def stream(self, text: str) -> None:
+        self.speak(self, "stream", 0, text)
+
+    def _config(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> NodeConfig:
+        binding = self.binding
+        assert binding.template is not None
+        scope = NodeScope(self.live.state, self.frame, self.number, payloads, surroundings)
+        config = cast("dict[str, Any]", evaluate(binding.template, scope, now=int(now), clock=time.monotonic))
+        names = binding.template.secrets
+        known = surroundings.secrets
+        self.secrets.update(known.values() if "*" in names else (known[name] for name in names if name in known))
+        return binding.type.parse({**config, **binding.raw})
+
+    def _context(self, surroundings: Surroundings, now: float) -> NodeContext:
+        frame, number, state = self.frame, self.number, self.live.state
+        plan = frame.scope.nodes[number]
+        expansion = (frame.expansions or {}).get(number)
+        return NodeContext(
+            execution_id=state.execution_id,
+            workflow_id=state.workflow_id,
+            node_id=plan.id,
+            node_name=self.binding.label,
+            path=key_of(frame) if frame.parent else "",
+            attempt=self.attempt,
+            now=now,
+            handles=plan.handles,
+            surroundings=surroundings,
+            reporter=self,
+            iteration=expansion.count if expansion else 0,
+            cancelled=lambda: self.is_cancelled,
+            secrets_used=self.secrets,
+        )
+
+    def redact(self, text: str) -> str:
+        for secret in self.secrets:
+            if secret:
+                text = text.replace(secret, REDACTED).replace(encode_json(secret).decode()[1:-1], REDACTED)
+        return text
+
+    def failure(self, error: BaseException) -> ErrorInfo:
+        """What is recorded of an exception."""
+        info = describe(error)
+        if not self.secrets:
+            return info
+        return ErrorInfo(
+            info.type,
+            self.redact(info.message),
+            info.code,
+            info.node_id,
+            info.place,
+            self.redact(info.detail),
+            info.retryable,
+        )
+
+
+def _input(state: State, frame: Frame, number: int, payloads: PayloadStore) -> JSON:
+    expansion = (frame.expansions or {}).get(number)
+    if expansion is None:
+        return payloads.value(gather(state, frame, number))
+    # A container asked again: a loop gets its state; what a map's items were, it has already said.
+    return payloads.value(expansion.last or b"null") if expansion.items is None else None
+
+
+def describe(error: BaseException) -> ErrorInfo:
+    """An exception as a fact: ours keep their facts, others get the line of the handler they came from."""
+    name = type(error).__name__
+    message = (str(error) or name)[:LONGEST_MESSAGE]
+    if isinstance(error, ConfigInvalid):
+        place = error.problems[0].place if error.problems else ""
+        return ErrorInfo(name, message, error.code, place=place, retryable=False)
+    if isinstance(error, NodeError):
+        return ErrorInfo(name, message, error.code, retryable=error.retryable)
+    if isinstance(error, ExpressionError):
+        return ErrorInfo(name, message, detail=error.source[:200], retryable=False)
+    if isinstance(error, FlowscopeError):
+        return ErrorInfo(name, message, retryable=False)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else ""
+    return ErrorInfo(name, message, detail=where)

@@ -1,0 +1,131 @@
+"""An execution in memory: its state, what was decided and is not durable yet, and who waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from flowscope.errors import FlowscopeError
+from flowscope.execution import status as st
+from flowscope.execution.events import AnyEvent
+from flowscope.execution.machine import Decision
+from flowscope.execution.state import State
+from flowscope.execution.stimuli import AnyStimulus
+from flowscope.orchestrator.attempt import Attempt
+from flowscope.orchestrator.ports import ExecutionRow, Segment
+from flowscope.orchestrator.program import Program
+
+
+class LiveExecution:
+    """`committed` is the last seq that is durable. `working` counts attempts that are with a runner, or will be when
+    their commit is through. `shown` is the status and detail the stored row has."""
+
+    __slots__ = (
+        "committed", "decision", "gone", "inbox", "logged", "program", "queued", "released", "shown", "state", "timers",
+        "waiters", "working",
+    )  # fmt: skip
+
+    def __init__(self, state: State, program: Program) -> None:
+        self.state = state
+        self.program = program
+        self.decision = Decision()
+        self.inbox: list[AnyStimulus] = []
+        self.queued = False
+        self.committed = state.seq
+        self.released: list[Attempt] = []
+        self.working = 0
+        self.shown = ("", "")
+        self.logged = 0
+        self.gone: FlowscopeError | None = None
+        self.timers: dict[tuple[str, str], Callable[[], None]] | None = None
+        self.waiters: list[tuple[int, asyncio.Future[None]]] | None = None
+
+    def wait_for(self, seq: int) -> asyncio.Future[None]:
+        """Done when event `seq` is durable (0: when the execution has ended and that is durable)."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.gone:
+            future.set_exception(self.gone)
+        elif self.committed >= (seq or self.state.seq) and (seq or self.state.ended):
+            future.set_result(None)
+        else:
+            self.waiters = [*(self.waiters or ()), (seq, future)]
+        return future
+
+    def advance(self, seq: int) -> None:
+        """Event `seq` and all before it are durable: tell who waits."""
+        self.committed = seq
+        if self.waiters:
+            ended = self.state.ended and seq == self.state.seq
+            left = []
+            for wanted, future in self.waiters:
+                if seq >= wanted if wanted else ended:
+                    if not future.done():
+                        future.set_result(None)
+                else:
+                    left.append((wanted, future))
+            self.waiters = left or None
+
+    def abandon(self, error: FlowscopeError) -> None:
+        """This process steps back: whoever waits hears why."""
+        self.gone = error
+        for _, future in self.waiters or ():
+            if not future.done():
+                future.set_exception(error)
+        self.waiters = None
+        self.stop_timers()
+
+    def stop_timers(self) -> None:
+        for cancel in (self.timers or {}).values():
+            cancel()
+        self.timers = None
+
+    def segment(self, events: list[AnyEvent], lines: bytes) -> Segment:
+        """The events just decided, with the execution's row if it reads differently now."""
+        state = self.state
+        shown = self.status_and_detail()
+        row = None
+        if shown != self.shown:
+            self.shown = shown
+            row = self.row()
+        return Segment(
+            execution_id=state.execution_id,
+            first_seq=events[0].seq,
+            last_seq=state.seq,
+            epoch=state.epoch,
+            lines=lines,
+            row=row,
+        )
+
+    def row(self) -> ExecutionRow:
+        state = self.state
+        status, detail = self.status_and_detail()
+        return ExecutionRow(
+            execution_id=state.execution_id,
+            workflow_id=state.workflow_id,
+            workflow_name=state.workflow_name,
+            definition=state.definition,
+            status=status,
+            detail=detail,
+            started_at=state.started_at,
+            ended_at=state.ended_at,
+            parent_execution_id=state.parent_execution_id,
+            caller_execution_id=state.caller.execution_id if state.caller else "",
+            error=state.error.message if state.error else "",
+            last_seq=state.seq,
+            epoch=state.epoch,
+        )
+
+    def status_and_detail(self) -> tuple[str, str]:
+        """`waiting` when it is paused, or nothing runs and something waits for an instant, a signal or a person."""
+        state = self.state
+        if state.ended:
+            return state.status, ""
+        if state.paused:
+            return "waiting", "paused"
+        if self.working or state.agenda or self.inbox:
+            return "running", ""
+        for frame in state.frames.values():
+            for number, wait in (frame.suspensions or {}).items():
+                if frame.status[number] != st.RETRYING and not wait.child:
+                    return "waiting", wait.detail or (f"signal {wait.signal}" if wait.signal else wait.kind)
+        return "running", ""

@@ -1,0 +1,93 @@
+"""A workflow version bound to its node types: the plan, and for each node its handler and compiled config.
+
+Worked out once a version and shared by its executions, like the plan. A config without expressions is parsed here, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flowscope.definition.plan import NodePlan, Plan, compile_plan
+from flowscope.definition.workflow import JSON, Node, Workflow
+from flowscope.errors import ConfigInvalid
+from flowscope.expressions import Template, compile_template
+from flowscope.nodes.answer import Pass
+from flowscope.nodes.registry import Registry
+from flowscope.nodes.sdk import NodeConfig, NodeType, node
+
+_PASS = Pass()
+
+
+@node("disabled", title="Disabled", category="flow", effects="pure")
+def disabled() -> Pass:
+    """Passes its input on: what a node does that is switched off."""
+    return _PASS
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """How one node runs. `config` is parsed already, or None when `template` is to be worked out for each attempt.
+
+    `direct`: pure and not async, so it is called in the loop and may run ahead of the disk.
+    """
+
+    type: NodeType
+    handler: Any
+    label: str
+    direct: bool
+    config: NodeConfig | None
+    template: Template | None
+    raw: dict[str, JSON]
+    takes_config: bool
+    takes_input: bool
+    takes_context: bool
+
+    @property
+    def bare(self) -> bool:
+        """The handler takes nothing that is made for each attempt."""
+        return self.config is not None and not self.takes_input and not self.takes_context
+
+
+class Program:
+    """`bindings` by node plan; the plan of a container's body included."""
+
+    __slots__ = ("bindings", "plan")
+
+    def __init__(self, workflow: Workflow, registry: Registry) -> None:
+        self.plan: Plan = compile_plan(workflow, registry)
+        nodes = {node.id: node for node in workflow.nodes}
+        self.bindings: dict[NodePlan, Binding] = {
+            node_plan: _bind(nodes[node_plan.id], registry)
+            for scope in self.plan.scopes.values()
+            for node_plan in scope.nodes
+        }
+
+
+def _bind(node: Node, registry: Registry) -> Binding:
+    found = registry.find(node.type)
+    if found is None:
+        raise LookupError(f"Node type {node.type!r} is not in the catalogue")
+    node_type = disabled if node.policy.disabled and found.role != "container" else found
+    written = {} if node_type is disabled else node_type.prepare(node.config)
+    raw = {key: value for key, value in written.items() if key in node_type.raw_fields}
+    template = compile_template({key: value for key, value in written.items() if key not in node_type.raw_fields})
+    config: NodeConfig | None = None
+    if template.is_static:
+        try:
+            config = node_type.parse(written)
+        except ConfigInvalid:
+            # A definition stored by another version of the node: the attempt itself will say what is wrong.
+            config = None
+    return Binding(
+        type=node_type,
+        handler=node_type.handler,
+        label=node.label,
+        direct=node_type.effects == "pure" and not node_type.is_async and node.policy.resources != "cpu",
+        config=config,
+        template=None if config is not None else template,
+        raw=raw,
+        takes_config="config" in node_type.takes,
+        takes_input="input" in node_type.takes,
+        takes_context="context" in node_type.takes,
+    )

@@ -1,0 +1,133 @@
+"""Taking up what nobody runs: at start, and again and again.
+
+It is not special: fold the journal, and let the machine ask for what has no answer. An execution that cannot be taken up
+does not stop the others; one on which this process fails three times in a row, with nothing new durable between, is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+
+from flowscope.errors import ExecutionEnded, ExecutionNotFound, StoreError
+from flowscope.execution.events import ErrorInfo, ExecutionFailed, encode_lines
+from flowscope.orchestrator.ports import UNENDED, Commit, CommitResult, ExecutionQuery, Segment
+
+if TYPE_CHECKING:
+    from flowscope.orchestrator.workflow_orchestrator import WorkflowOrchestrator
+
+log = structlog.get_logger("flowscope.recovery")
+
+CRASHES = 3
+SWEEP = 10_000.0
+PAGE = 500
+
+
+class Recovery:
+    """`held` are executions that cannot run in this process, with the reason: a node type that is missing here."""
+
+    def __init__(self, orchestrator: WorkflowOrchestrator) -> None:
+        self._orchestrator = orchestrator
+        self._crashes: dict[str, tuple[int, int]] = {}
+        self._cancel_sweep: Any = None
+        self.held: dict[str, str] = {}
+
+    async def begin(self) -> int:
+        """Take up every execution that has not ended, and plan to look again; how many there were."""
+        count = await self._sweep()
+        self._plan()
+        return count
+
+    def stop(self) -> None:
+        if self._cancel_sweep:
+            self._cancel_sweep()
+            self._cancel_sweep = None
+
+    def forget(self, execution_id: str) -> None:
+        self._crashes.pop(execution_id, None)
+
+    def _plan(self) -> None:
+        clock = self._orchestrator.clock
+
+        def sweep() -> None:
+            self._orchestrator.own(self._sweep())
+            self._plan()
+
+        self._cancel_sweep = clock.call_at(clock.now() + SWEEP, sweep)
+
+    async def _sweep(self) -> int:
+        orchestrator = self._orchestrator
+        count = 0
+        before: tuple[float, str] | None = None
+        while True:
+            rows = orchestrator.store.search(ExecutionQuery(statuses=UNENDED, before=before, limit=PAGE))
+            # A run without a definition is only reported here: its own system runs it.
+            orphans = [
+                row
+                for row in rows
+                if row.definition and not orchestrator.live(row.execution_id) and row.execution_id not in self.held
+            ]
+            await asyncio.gather(*(self._take_up(row.execution_id, row.last_seq) for row in orphans))
+            count += len(orphans)
+            if len(rows) < PAGE:
+                return count
+            before = (rows[-1].started_at, rows[-1].execution_id)
+
+    async def _take_up(self, execution_id: str, seq: int) -> None:
+        try:
+            await self._orchestrator.take_up(execution_id)
+        except (ExecutionEnded, ExecutionNotFound):
+            pass
+        except LookupError as error:
+            self.held[execution_id] = str(error)
+            log.warning("execution_held", execution_id=execution_id, reason=str(error))
+        except StoreError as error:
+            log.error("recovery_refused", execution_id=execution_id, error=str(error))
+        except Exception as error:  # stored bytes must not stop the others from being recovered
+            log.error("recovery_failed", execution_id=execution_id, error=str(error), exc_info=error)
+            self.count_crash(execution_id, seq, error)
+
+    def count_crash(self, execution_id: str, seq: int, error: Exception) -> None:
+        """This process failed on an execution whose last durable event is `seq`."""
+        times, at = self._crashes.get(execution_id, (0, seq))
+        times = times + 1 if at == seq else 1
+        self._crashes[execution_id] = (times, seq)
+        if times >= CRASHES:
+            self._quarantine(execution_id, error)
+
+    def _quarantine(self, execution_id: str, error: Exception) -> None:
+        """End an execution without understanding it: by a terminal event after its last one."""
+        orchestrator = self._orchestrator
+        row = orchestrator.store.row(execution_id)
+        if row is None or row.status not in UNENDED:
+            return
+        now = orchestrator.clock.now()
+        message = f"Quarantined: it could not be continued {CRASHES} times in a row: {error}"
+        fault = ErrorInfo("Quarantined", message, detail=type(error).__name__, retryable=False)
+        event = ExecutionFailed(seq=row.last_seq + 1, at=now, error=fault)
+        ended = msgspec.structs.replace(
+            row, status="failed", detail="quarantined", error=message, ended_at=now, last_seq=event.seq
+        )
+        segment = Segment(
+            execution_id=execution_id,
+            first_seq=event.seq,
+            last_seq=event.seq,
+            epoch=row.epoch,
+            lines=encode_lines([event]),
+            row=ended,
+        )
+        loop = asyncio.get_running_loop()
+
+        def show() -> None:
+            for publisher in orchestrator.publishers:
+                publisher.publish(segment, [event])
+
+        def done(result: CommitResult) -> None:
+            if result.error is None and not result.conflicts:
+                loop.call_soon_threadsafe(show)
+
+        orchestrator.store.submit(Commit(segments=[segment], done=done))
+        log.error("execution_quarantined", execution_id=execution_id, error=str(error))

@@ -1,0 +1,97 @@
+"""Sub-workflows: a node that calls another workflow waits for an execution of its own.
+
+The child's id follows from the caller's, so that asking again, after a crash, finds the same child.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowscope.definition import decode, load
+from flowscope.definition.workflow import Workflow
+from flowscope.errors import NodeError, WorkflowNotFound
+from flowscope.execution.events import Caller, ErrorInfo
+from flowscope.execution.instructions import StartChild
+from flowscope.execution.state import Frame, State, key_of, result_of
+from flowscope.execution.stimuli import Fail, Start, Succeed
+from flowscope.nodes.answer import Call
+from flowscope.orchestrator.ports import UNENDED
+
+if TYPE_CHECKING:
+    from flowscope.orchestrator.live_execution import LiveExecution
+    from flowscope.orchestrator.workflow_orchestrator import WorkflowOrchestrator
+
+DEEPEST = 32
+"""Sub-workflows within each other."""
+
+
+class SubWorkflows:
+    """Starts children, waits for those that exist, and tells callers how they ended."""
+
+    def __init__(self, orchestrator: WorkflowOrchestrator) -> None:
+        self._orchestrator = orchestrator
+
+    def called(self, state: State, frame: Frame, number: int, call: Call) -> tuple[Workflow, str]:
+        """The workflow a call means and its execution's id; `WorkflowNotFound`, `DefinitionInvalid`."""
+        orchestrator = self._orchestrator
+        if call.document is not None:
+            workflow = load(call.document, orchestrator.registry)
+        else:
+            stored = orchestrator.store.latest_definition(call.workflow_id)
+            if stored is None:
+                raise WorkflowNotFound(call.workflow_id)
+            workflow = decode(stored[1])
+        if state.execution_id.count(":") >= DEEPEST:
+            raise NodeError(f"Sub-workflows are more than {DEEPEST} deep: does one call itself?", retryable=False)
+        orchestrator.recorder.define(workflow)
+        node_id = frame.scope.ids[number]
+        path = key_of(frame)
+        key = f"{path}.{node_id}" if path else node_id
+        # The same child on every re-execution of this call; a new one when a failed child is tried again.
+        again = frame.attempts[number] - (frame.lost or {}).get(number, 0)
+        return workflow, f"{state.execution_id}:{key}" + (f"#{again}" if again > 1 else "")
+
+    async def start(self, live: LiveExecution, instruction: StartChild) -> None:
+        """Idempotent: a child that exists is waited for, one that has ended answers."""
+        orchestrator = self._orchestrator
+        await live.wait_for(live.state.seq)
+        child = instruction.child
+        if live.gone is not None or orchestrator.live(child):
+            return
+        row = orchestrator.store.row(child)
+        if row is None:
+            caller = Caller(live.state.execution_id, instruction.node_id, instruction.path)
+            workflow = orchestrator.stored_program(instruction.definition).plan.workflow
+            data = orchestrator.payloads.build(instruction.input)
+            orchestrator.admit(workflow, child, Start(input=orchestrator.payloads.keep(data), caller=caller))
+        elif row.status in UNENDED:
+            await orchestrator.take_up(child)
+        else:
+            self.tell_caller(orchestrator.replay(child, row.definition))
+
+    async def cancel(self, child: str) -> None:
+        if self._orchestrator.live(child):
+            await self._orchestrator.cancel(child, "its caller was cancelled")
+
+    def tell_caller(self, state: State) -> None:
+        """A child has ended: answer the node that waits for it, if it still does."""
+        caller = state.caller
+        live = self._orchestrator.live(caller.execution_id) if caller else None
+        if caller is None or live is None:
+            return
+        frame = live.state.frames.get(caller.path)
+        number = frame.scope.index.get(caller.node_id) if frame else None
+        wait = (frame.suspensions or {}).get(number) if frame and number is not None else None
+        if frame is None or number is None or wait is None or wait.child != state.execution_id:
+            return
+        attempt = frame.attempts[number]
+        payloads = self._orchestrator.payloads
+        if state.status == "success":
+            output = payloads.keep(payloads.build(result_of(state.root)))
+            answer = Succeed(node_id=caller.node_id, path=caller.path, attempt=attempt, output=output)
+            self._orchestrator.tell(live, answer)
+            return
+        error = state.error or ErrorInfo("Cancelled", "it was cancelled", retryable=False)
+        message = f"Sub-workflow {state.execution_id}: {error.message}"
+        info = ErrorInfo(error.type, message, error.code, detail=error.node_id)
+        self._orchestrator.tell(live, Fail(node_id=caller.node_id, path=caller.path, attempt=attempt, error=info))
