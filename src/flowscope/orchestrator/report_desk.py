@@ -97,7 +97,7 @@ class ReportDesk:
             if isinstance(event, ExecutionStarted):
                 total = event.total_nodes
         report = Report(view, epoch=claimed.epoch, total_nodes=total)
-        file = self._files[execution_id] = _File(report)
+        file = self._files[execution_id] = _File(report, durable=view.seq)
         self._submit(file, report.take_over(self._clock.now()))
         return file
 
@@ -139,11 +139,11 @@ class ReportDesk:
 class _File:
     """A report on its way to the disk: how far it is durable, and who waits for more."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, *, durable: int = 0) -> None:
         self.report = report
         self.output: JSON | None = None
         self.error: StoreError | None = None
-        self._durable = report.view.seq
+        self._durable = durable
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
 
     async def settled(self) -> None:

@@ -74,10 +74,16 @@ class ExecutionStateManager:
             if callback in callbacks:
                 callbacks.remove(callback)
             if not callbacks and self._callbacks.get(execution_id) is callbacks:
-                del self._callbacks[execution_id]
-                self._trim()
+                self._leave(execution_id)
 
         return unsubscribe
+
+    def _leave(self, execution_id: str) -> None:
+        del self._callbacks[execution_id]
+        picture = self._pictures.get(execution_id)
+        if picture is not None and picture.view.ended:
+            self._expire_later(execution_id, picture)
+        self._trim()
 
     def view(self, execution_id: str) -> ExecutionView | None:
         """The facts as they are kept, to be read and not changed; None if there is no such execution."""
@@ -97,17 +103,17 @@ class ExecutionStateManager:
     def publish(self, segment: Segment, events: Sequence[Any]) -> None:
         """Events have become durable."""
         execution_id = segment.execution_id
-        picture = self._pictures.get(execution_id)
+        watched = execution_id in self._callbacks
+        picture = self._pictures.get(execution_id) or (self._open(execution_id) if watched else None)
         if picture is None:
-            if execution_id in self._callbacks:
-                self._picture(execution_id)
-        elif segment.first_seq > picture.view.seq + 1:
+            return
+        if segment.first_seq > picture.view.seq + 1:
             self._fold(picture)
         else:
             self._apply(picture, events)
-        if execution_id in self._callbacks:
-            self._tell(execution_id)
-        if picture and picture.view.ended:
+        if watched:
+            self._tell(execution_id, picture)
+        if picture.view.ended:
             self._expire_later(execution_id, picture)
 
     def murmur(self, word: Progress | LogLine) -> None:
@@ -165,16 +171,22 @@ class ExecutionStateManager:
         if picture is not None:
             self._pictures.move_to_end(execution_id)
             return picture
+        picture = self._open(execution_id)
+        if picture is not None:
+            self._fold(picture)
+            if picture.view.ended:
+                self._expire_later(execution_id, picture)
+            self._trim()
+        return picture
+
+    def _open(self, execution_id: str) -> Picture | None:
+        """A picture of an execution with nothing in it yet."""
         row = self.store.row(execution_id)
         if row is None:
             return None
         shape = self._shape(row.definition) if row.definition else None
         picture = self._pictures[execution_id] = Picture(ExecutionView(execution_id, shape))
         self._nodes += len(picture.view.nodes)
-        self._fold(picture)
-        if picture.view.ended:
-            self._expire_later(execution_id, picture)
-        self._trim()
         return picture
 
     def _fold(self, picture: Picture) -> None:
@@ -194,12 +206,10 @@ class ExecutionStateManager:
                 self._shapes.popitem(last=False)
         return shape
 
-    def _tell(self, execution_id: str) -> None:
-        picture = self._pictures.get(execution_id)
-        if picture is not None:
-            update = picture.update()
-            for callback in tuple(self._callbacks.get(execution_id, ())):
-                self._call(execution_id, callback, update)
+    def _tell(self, execution_id: str, picture: Picture) -> None:
+        update = picture.update()
+        for callback in tuple(self._callbacks[execution_id]):
+            self._call(execution_id, callback, update)
 
     def _call(self, execution_id: str, callback: Callback, update: ExecutionUpdate) -> None:
         try:
