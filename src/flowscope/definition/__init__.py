@@ -1,7 +1,9 @@
 """What a workflow is: its shapes, how it is read from JSON, and the rules that its graph must keep."""
 
+from flowscope.definition.builder import WorkflowBuilder
 from flowscope.definition.decode import decode
 from flowscope.definition.document import Limits
+from flowscope.definition.drawing import as_svg, as_text
 from flowscope.definition.validate import load, validate
 from flowscope.definition.workflow import Edge, Node, Policy, Retry, Settings, Workflow
 
@@ -13,6 +15,9 @@ __all__ = [
     "Retry",
     "Settings",
     "Workflow",
+    "WorkflowBuilder",
+    "as_svg",
+    "as_text",
     "decode",
     "load",
     "validate",

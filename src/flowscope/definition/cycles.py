@@ -55,9 +55,7 @@ def _components(graph: Graph, among: set[int]) -> list[list[int]]:
                     above = path[-1][0]
                     lowest[above] = min(lowest[above], lowest[node])
                 if lowest[node] == order[node]:
-                    start = open_nodes.index(node) if open_nodes[-1] != node else len(open_nodes) - 1
-                    found.append(open_nodes[start:])
-                    del open_nodes[start:]
+                    found.append(_popped(open_nodes, node))
                     is_open.difference_update(found[-1])
             elif target in order:
                 lowest[node] = min(lowest[node], order[target])
@@ -67,6 +65,13 @@ def _components(graph: Graph, among: set[int]) -> list[list[int]]:
                 open_nodes.append(target)
                 is_open.add(target)
     return found
+
+
+def _popped(stack: list[int], last: int) -> list[int]:
+    popped = [stack.pop()]
+    while popped[-1] != last:
+        popped.append(stack.pop())
+    return popped
 
 
 def _shortest(graph: Graph, start: int, among: set[int]) -> list[int]:

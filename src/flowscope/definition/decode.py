@@ -68,7 +68,7 @@ def _require_within(limits: Limits, nodes: int, edges: int) -> None:
 def _workflow_id(value: dict[str, JSON], name: str, digest: str, problems: Problems) -> str:
     if value.get("id") is not None:
         return _identifier(value["id"], "id", problems)
-    slug = re.sub(r"[^a-z0-9]+", "-", name[:ID_LENGTH].lower()).strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()[:ID_LENGTH]).strip("-")
     return slug or f"workflow-{digest[:12]}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +38,8 @@ _BOM = b"\xef\xbb\xbf"
 _DROP = bytes(code for code in range(256) if code not in b'"[]{}:')
 _ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
 _STRING = re.compile(rb'"[^"]*"')
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)|-?\d[\d.eE+-]*', re.DOTALL)
+# Possessive, and a string may lack its end: so no text is scanned twice, however it is broken.
+_TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*+"?|-?(?:NaN|Infinity)|-?\d[\d.eE+-]*', re.DOTALL)
 
 
 @contextmanager
@@ -131,7 +133,7 @@ def _malformed(text: str) -> DefinitionInvalid:
         odd = _odd_token(text, error.pos)
         if odd:
             return refuse("", odd)
-        words = error.msg[0].lower() + error.msg[1:]
+        words = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
         return refuse("", f"is not JSON: {words} at {_line_and_column(text, error.pos)}")
     except RecursionError:
         return refuse("", "is not JSON: too many brackets")
@@ -180,8 +182,7 @@ def _duplicate_key(text: bytes) -> DefinitionInvalid:
     def gather(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
         members = dict(pairs)
         if len(members) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice.append((members, next(key for key in keys if keys.count(key) > 1)))
+            twice.append((members, Counter(key for key, _ in pairs).most_common(1)[0][0]))
         return members
 
     root = json.loads(text, object_pairs_hook=gather)

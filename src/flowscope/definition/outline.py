@@ -7,12 +7,12 @@ with an arrow to its name. So a chain stays one column however long it is.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 
 from flowscope.definition.workflow import Edge, Node, Policy, Workflow
 
-_DEEPEST = 24
+_DEEPEST = 72
 _WIDEST_NAME = 56
 
 
@@ -52,70 +52,78 @@ class _Outline:
             self.rows.append(("Not reached:", ""))
         for node in rest:
             if node.id not in self.drawn:
-                self._chain(node, "", [])
+                self._column(node, "", deque())
         column = min(max((len(name) for name, detail in self.rows if detail), default=0), _WIDEST_NAME)
         title = f"{_line(self.workflow.name)} · {_counted(len(self.nodes), 'node')}, "
         head = title + _counted(len(self.workflow.edges), "edge")
         return [head, "", *(f"{name:{column}}  {detail}".rstrip() for name, detail in self.rows)]
 
     def _scope(self, nodes: Iterable[Node], indent: str) -> None:
-        ready: list[Node] = []
+        ready: deque[Node] = deque()
         for root in [node for node in nodes if not self.awaited[node.id]]:
-            self._chain(root, indent, ready)
-            self._continue(ready, indent)
+            self._column(root, indent, ready)
+            while ready:
+                self._column(ready.popleft(), indent, ready)
 
-    def _continue(self, ready: list[Node], indent: str) -> None:
-        """Draw the joins whose last incoming edge has been seen, and what becomes ready by that."""
-        while ready:
-            self._chain(ready.pop(0), indent, ready)
+    def _column(self, node: Node, indent: str, ready: deque[Node], lead: str = "") -> None:
+        """A node, its branches, and what follows in the same column.
 
-    def _chain(self, node: Node, indent: str, ready: list[Node], lead: str = "") -> None:
-        """A node and what follows it in the same column. Joins that become ready are left to the caller."""
-        following: Node | None = node
-        while following is not None:
+        A join that the column leads to is the outer column's, through `ready`, until ways have parted here; from then
+        on it is where they come together again. Only branches and bodies nest, so a column may be of any length.
+        """
+        column = deque([node])
+        while column:
+            following = column.popleft()
             self._row(following, indent, lead)
             lead = ""
             edges = self.outgoing[following.id]
-            if len(edges) > 1:
-                self._branches(edges, indent, ready)
-            following = self._only(edges[0], indent, ready) if len(edges) == 1 else None
+            if len(edges) == 1:
+                column.extend(self._only(edges[0], indent, ready))
+            elif edges:
+                joined = self._branches(edges, indent)
+                if len(indent) < _DEEPEST:
+                    column.extendleft(reversed(joined))
+                    ready = column
+                else:
+                    ready.extend(joined)
 
     def _row(self, node: Node, indent: str, lead: str) -> None:
         self.drawn.add(node.id)
         body = self.bodies.get(node.id, [])
         mark = "▣" if body else "◆" if len({edge.source_handle for edge in self.outgoing[node.id]}) > 1 else "●"
         self.rows.append((f"{lead or indent}{mark} {_name(node)}", _detail(node)))
-        if body and len(indent) < 3 * _DEEPEST:
+        if body and len(indent) < _DEEPEST:
             self._scope(body, indent + "┃  ")
             self.rows.append((indent + "┗━", ""))
 
-    def _only(self, edge: Edge, indent: str, ready: list[Node]) -> Node | None:
+    def _only(self, edge: Edge, indent: str, ready: deque[Node]) -> list[Node]:
         target = self._take(edge, ready)
         if target is None:
             self.rows.append((f"{indent}└─{_label(edge)}→ {_name(self.nodes[edge.target])}", ""))
-        elif edge.source_handle != "output":
-            self.rows.append((f"{indent}│ {edge.source_handle}", ""))
-        return target
+            return []
+        if _label(edge) != " ":
+            self.rows.append((f"{indent}│{_label(edge)}".rstrip(), ""))
+        return [target]
 
-    def _branches(self, edges: list[Edge], indent: str, ready: list[Node]) -> None:
-        joined: list[Node] = []
+    def _branches(self, edges: list[Edge], indent: str) -> deque[Node]:
+        """Draws each branch; the nodes that come after all of them."""
+        joined: deque[Node] = deque()
         for edge in edges:
             last = edge is edges[-1]
-            target = self._take(edge, joined)
-            if target is not None and len(indent) >= 3 * _DEEPEST:
-                joined.append(target)
-                target = None
             lead = f"{indent}{'└─' if last else '├─'}{_label(edge)}"
-            if target is None:
+            target = self._take(edge, joined)
+            if target is not None and len(indent) >= _DEEPEST:
+                joined.append(target)
+            if target is None or len(indent) >= _DEEPEST:
                 self.rows.append((f"{lead}→ {_name(self.nodes[edge.target])}", ""))
                 continue
-            if len(lead) > len(indent) + 3:  # a handle stands on a line of its own
+            if _label(edge) != " ":  # a handle stands on a line of its own
                 self.rows.append((lead.rstrip(), ""))
                 lead = ""
-            self._chain(target, indent + ("   " if last else "│  "), joined, lead)
-        self._continue(joined, indent) if len(indent) < 3 * _DEEPEST else ready.extend(joined)
+            self._column(target, indent + ("   " if last else "│  "), joined, lead)
+        return joined
 
-    def _take(self, edge: Edge, ready: list[Node]) -> Node | None:
+    def _take(self, edge: Edge, ready: deque[Node]) -> Node | None:
         """The target if it stands right behind this edge; a join goes to `ready` when this was its last edge."""
         self.awaited[edge.target] -= 1
         target = self.nodes[edge.target]
