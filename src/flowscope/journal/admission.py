@@ -67,6 +67,11 @@ class Standings(dict[str, Standing]):
         return standing
 
 
+def begins(segment: Segment) -> bool:
+    """Whether the segment can be the first of a new execution."""
+    return segment.row is not None and 1 == segment.first_seq <= segment.last_seq <= MAX_SEQ
+
+
 def judge(commit: Commit, standings: Standings) -> tuple[list[tuple[Standing, Segment]], dict[str, StoreConflict]]:
     """The commit's segments that may be appended, their standings moved on, and the conflicts of the rest."""
     accepted: list[tuple[Standing, Segment]] = []
@@ -86,7 +91,7 @@ def judge(commit: Commit, standings: Standings) -> tuple[list[tuple[Standing, Se
             standing.last_seq = segment.last_seq
             if row is not None:
                 standing.row = storable_row(row, execution_id)
-        elif standing is None and row is not None and 1 == segment.first_seq <= segment.last_seq <= MAX_SEQ:
+        elif standing is None and row is not None and begins(segment):
             standing = standings.add(segment, storable_row(row, execution_id))
         else:
             conflicts[execution_id] = StoreConflict(execution_id, _reason(segment, standing))

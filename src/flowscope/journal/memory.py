@@ -124,6 +124,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._contents = _Contents()
         self._writer: Writer | None = None
+        self._ending: Writer | None = None  # the last one: stopped by its own `done` it has not been waited for
 
     def start(self) -> None:
         """Open for writing and reading; nothing happens if it is open already."""
@@ -134,8 +135,9 @@ class MemoryStore:
     def stop(self) -> None:
         """Commit what was submitted, then close. Safe twice, and unstarted."""
         writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.stop()
+        self._ending = writer or self._ending
+        if self._ending is not None:
+            self._ending.stop()
 
     def submit(self, commit: Commit) -> None:
         """Hand over; `commit.done` is called once, from the writer's thread (at once if the store is not open)."""

@@ -48,6 +48,7 @@ class SqliteStore:
         self._readers: Readers | None = None
         self._transactions: Transactions | None = None
         self._writer: Writer | None = None
+        self._ending: Writer | None = None  # the last one: stopped by its own `done` it has not been waited for
 
     # --- life ---
 
@@ -84,8 +85,9 @@ class SqliteStore:
         self._transactions = None
         if readers is not None:
             readers.close()
-        if writer is not None:
-            writer.stop()
+        self._ending = writer or self._ending
+        if self._ending is not None:
+            self._ending.stop()
 
     def statistics(self) -> dict[str, Any]:
         """Counts and durations since `start`; empty when it is not open for writing."""

@@ -22,7 +22,7 @@ import apsw
 
 from flowscope.errors import ExecutionNotFound
 from flowscope.failpoints import failpoint
-from flowscope.journal.admission import Standing, Standings, fault, is_unicode
+from flowscope.journal.admission import Standing, Standings, begins, fault, is_unicode
 from flowscope.journal.batch import (
     IDENTITY,
     PROGRESS,
@@ -179,7 +179,7 @@ class Transactions:
         for commit in commits:
             for segment in commit.segments:
                 if segment.execution_id not in self._standings:
-                    if segment.first_seq == 1 and not look_first:
+                    if begins(segment) and not look_first:
                         new.add(segment.execution_id)
                     elif segment.execution_id not in new:
                         wanted[segment.execution_id] = None
