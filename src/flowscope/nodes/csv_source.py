@@ -58,7 +58,7 @@ class CsvSource:
         except csv.Error as error:
             raise _bad(f"line {self._reader.line_num}: {error}") from None
         except UnicodeDecodeError:
-            raise _bad(f"line {self._reader.line_num + 1} is not UTF-8. Set encoding") from None
+            raise _bad(f"after line {self._reader.line_num} there is text in another encoding. Set encoding") from None
 
     def _lines(self) -> Iterator[str]:
         read, seen, count = self._stream.readline, 0, 0

@@ -144,11 +144,8 @@ def _connection(file: RootedFile, mode: str) -> Iterator[apsw.Connection]:
     flags = apsw.SQLITE_OPEN_READONLY
     if mode == "write":
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-        with explained(file):
-            file.make_folders()
-    if file.path.exists():
-        with explained(file):
-            file.read().close()
+    with explained(file):
+        file.check(make_folders=mode == "write")
     connection = apsw.Connection(str(file.path), flags=flags | apsw.SQLITE_OPEN_NOFOLLOW)
     try:
         connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)

@@ -17,7 +17,7 @@ from flowscope.nodes.durations import unit
 from flowscope.nodes.instants import instant, zone
 from flowscope.nodes.sdk import NodeConfig, node
 
-_DIRECTIVE = re.compile(r"%[-a-zA-Z%]?[a-zA-Z]?")
+_DIRECTIVE = re.compile(r"%-?.?", re.DOTALL)
 _KNOWN = re.compile(r"%-?[aAbBcdHIjmMpSUuVGwWxXyYzZf%]")
 
 
@@ -87,7 +87,7 @@ def _parsed(config: DateTime) -> datetime:
 def _format(text: str, field: str) -> str:
     """Only the portable directives: a C library does surprising things with the others."""
     for directive in _DIRECTIVE.findall(text):
-        if not _KNOWN.match(directive):
+        if not _KNOWN.fullmatch(directive):
             raise _failed(f"{field}: {directive} is not a directive. %% is a per cent sign")
     return text
 

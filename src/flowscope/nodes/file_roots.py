@@ -93,10 +93,11 @@ class RootedFile:
                     os.unlink(temporary, dir_fd=folder)
                 raise
 
-    def make_folders(self) -> None:
-        """Make the folders on the way to it."""
-        with self._folder(make=True):
-            pass
+    def check(self, *, make_folders: bool) -> None:
+        """See that it is a plain file, or not there, without opening it: whoever opens and closes a
+        database's file drops the locks this process has on it."""
+        with self._folder(make=make_folders) as folder:
+            self._mode(folder)
 
     def _mode(self, folder: int) -> int | None:
         """The permissions of the file that is there; it must be a plain one."""

@@ -72,6 +72,8 @@ def if_else(config: IfElse) -> Pass:
 
 
 class Case(NodeConfig):
+    """One way out."""
+
     value: JSON = Field(description="The value; it is also the name of the handle")
     label: str = Field("", description="What the editor shows instead")
 

@@ -159,6 +159,8 @@ def _judge(url: httpx.URL) -> None:
         )
     if not url.host:
         raise _refused("url: it names no host", "BAD_URL")
+    if url.port is not None and not 0 < url.port < 65_536:
+        raise _refused(f"url: {url.port} is not a port", "BAD_URL")
 
 
 async def _sent(client: httpx.AsyncClient, request: httpx.Request, config: HttpRequest) -> httpx.Response:

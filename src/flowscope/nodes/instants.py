@@ -15,7 +15,7 @@ def zone(name: str) -> tzinfo:
     """A time zone by its IANA name; `NodeError` for an unknown one."""
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise NodeError(
             f"timezone: {name[:60]!r} is not known. Write an IANA name such as Europe/Oslo",
             code="BAD_TIME_ZONE",

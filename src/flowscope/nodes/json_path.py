@@ -25,13 +25,13 @@ def read(value: JSON, path: str) -> JSON:
 
 
 def put(target: dict[str, JSON], path: str, value: JSON) -> None:
-    """Set `path` in `target`, making the objects on the way; whatever else stood in the way is replaced."""
+    """Set `path` in `target`. The objects on the way are copied or made, so that what `target` was copied
+    from stays as it is; whatever else stood in the way is replaced."""
     *parents, last = path.split(".")
     for step in parents:
         below = target.get(step)
-        if not isinstance(below, dict):
-            below = target[step] = {}
-        target = below
+        target[step] = dict(below) if isinstance(below, dict) else {}
+        target = target[step]
     target[last] = value
 
 

@@ -64,7 +64,8 @@ def _section(node: NodeType) -> str:
     schema = node.schema()
     parts += _table(schema, node.raw_fields)
     for name, below in schema.get("$defs", {}).items():
-        parts.append(f"`{name}`, {_flowing(below.get('description', ''))}\n".replace(", \n", ":\n"))
+        what = _flowing(below.get("description", ""))
+        parts.append(f"A `{name}`{' is ' + what[0].lower() + what[1:] if what else ':'}\n")
         parts += _table(below, frozenset())
     if node.example is not None:
         written = {"data": {"type": node.type, "label": node.title, "config": node.example}}

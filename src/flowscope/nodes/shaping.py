@@ -98,6 +98,8 @@ def _by_text(condition: str) -> Callable[[JSON, int], bool] | None:
 
 
 class SortKey(NodeConfig):
+    """One thing to sort by."""
+
     field: str = Field("", description="A path in the item; empty is the item itself")
     order: Literal["asc", "desc"] = Field("asc", description="Rising or falling")
 
