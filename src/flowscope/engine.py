@@ -105,7 +105,7 @@ class Run:
         try:
             while True:
                 woken.clear()
-                for event in self._engine.orchestrator.history(self.execution_id, after):
+                for event in self._engine.orchestrator.library.history(self.execution_id, after):
                     yield event
                     after = event.seq
                     if isinstance(event, TERMINAL):
@@ -134,7 +134,7 @@ class Run:
             raise ExecutionNotFound(self.execution_id)
         if row.status in UNENDED:
             return await orchestrator.outcome(await orchestrator.take_up(self.execution_id))
-        return orchestrator.outcome_of(orchestrator.replay(self.execution_id, row.definition))
+        return orchestrator.outcome_of(orchestrator.library.replay(self.execution_id, row.definition))
 
     async def result(self) -> JSON:
         """Wait for the end; the output, or `ExecutionUnsuccessful`."""

@@ -47,11 +47,13 @@ class InlineRunner:
         runs = self._run_async(task, report) if task.is_async else self._run_in_thread(task, report)
         self._running[task.key] = (asyncio.create_task(runs), task)
 
-    def cancel(self, key: Key) -> None:
+    def cancel(self, key: Key) -> bool:
         entry = self._running.pop(key, None)
-        if entry is not None:
-            entry[1].cancel()
-            entry[0].cancel()
+        if entry is None:
+            return False
+        entry[1].cancel()
+        entry[0].cancel()
+        return True
 
     def statistics(self) -> dict[str, Any]:
         return {"running": len(self._running), "finished": self._finished}

@@ -220,8 +220,8 @@ class NodeRunner(Protocol):
 
     def run(self, task: Task, report: Callable[[Any, BaseException | None], None]) -> None: ...
 
-    def cancel(self, key: tuple[str, str, str, int]) -> None:
-        """Stop that attempt if it runs; nothing is reported for it any more."""
+    def cancel(self, key: tuple[str, str, str, int]) -> bool:
+        """Stop that attempt; nothing is reported for it any more. False if it was not running."""
         ...
 
     def statistics(self) -> dict[str, Any]: ...

@@ -17,6 +17,7 @@ from flowscope.execution.events import ErrorInfo, ExecutionFailed, encode_lines
 from flowscope.orchestrator.ports import UNENDED, Commit, CommitResult, ExecutionQuery, Segment
 
 if TYPE_CHECKING:
+    from flowscope.orchestrator.live_execution import LiveExecution
     from flowscope.orchestrator.workflow_orchestrator import WorkflowOrchestrator
 
 log = structlog.get_logger("flowscope.recovery")
@@ -46,14 +47,19 @@ class Recovery:
             self._cancel_sweep()
             self._cancel_sweep = None
 
-    def forget(self, execution_id: str) -> None:
-        self._crashes.pop(execution_id, None)
+    def ended(self, live: LiveExecution) -> None:
+        """An execution has come to its end."""
+        self._crashes.pop(live.state.execution_id, None)
+
+    def crashed(self, live: LiveExecution, error: Exception) -> None:
+        """This process failed on an execution it drove."""
+        self._count_crash(live.state.execution_id, live.committed, error)
 
     def _plan(self) -> None:
         clock = self._orchestrator.clock
 
         def sweep() -> None:
-            self._orchestrator.own(self._sweep())
+            self._orchestrator.driver.own(self._sweep())
             self._plan()
 
         self._cancel_sweep = clock.call_at(clock.now() + SWEEP, sweep)
@@ -88,9 +94,9 @@ class Recovery:
             log.error("recovery_refused", execution_id=execution_id, error=str(error))
         except Exception as error:  # stored bytes must not stop the others from being recovered
             log.error("recovery_failed", execution_id=execution_id, error=str(error), exc_info=error)
-            self.count_crash(execution_id, seq, error)
+            self._count_crash(execution_id, seq, error)
 
-    def count_crash(self, execution_id: str, seq: int, error: Exception) -> None:
+    def _count_crash(self, execution_id: str, seq: int, error: Exception) -> None:
         """This process failed on an execution whose last durable event is `seq`."""
         times, at = self._crashes.get(execution_id, (0, seq))
         times = times + 1 if at == seq else 1

@@ -43,7 +43,7 @@ class SubWorkflows:
             workflow = decode(stored[1])
         if state.execution_id.count(":") >= DEEPEST:
             raise NodeError(f"Sub-workflows are more than {DEEPEST} deep: does one call itself?", retryable=False)
-        orchestrator.recorder.define(workflow)
+        orchestrator.driver.recorder.define(workflow)
         node_id = frame.scope.ids[number]
         path = key_of(frame)
         key = f"{path}.{node_id}" if path else node_id
@@ -61,13 +61,13 @@ class SubWorkflows:
         row = orchestrator.store.row(child)
         if row is None:
             caller = Caller(live.state.execution_id, instruction.node_id, instruction.path)
-            workflow = orchestrator.stored_program(instruction.definition).plan.workflow
+            workflow = orchestrator.library.stored_program(instruction.definition).plan.workflow
             data = orchestrator.payloads.build(instruction.input)
             orchestrator.admit(workflow, child, Start(input=orchestrator.payloads.keep(data), caller=caller))
         elif row.status in UNENDED:
             await orchestrator.take_up(child)
         else:
-            self.tell_caller(orchestrator.replay(child, row.definition))
+            self.tell_caller(orchestrator.library.replay(child, row.definition))
 
     async def cancel(self, child: str) -> None:
         if self._orchestrator.live(child):
@@ -89,9 +89,11 @@ class SubWorkflows:
         if state.status == "success":
             output = payloads.keep(payloads.build(result_of(state.root)))
             answer = Succeed(node_id=caller.node_id, path=caller.path, attempt=attempt, output=output)
-            self._orchestrator.tell(live, answer)
+            self._orchestrator.driver.tell(live, answer)
             return
         error = state.error or ErrorInfo("Cancelled", "it was cancelled", retryable=False)
         message = f"Sub-workflow {state.execution_id}: {error.message}"
         info = ErrorInfo(error.type, message, error.code, detail=error.node_id)
-        self._orchestrator.tell(live, Fail(node_id=caller.node_id, path=caller.path, attempt=attempt, error=info))
+        self._orchestrator.driver.tell(
+            live, Fail(node_id=caller.node_id, path=caller.path, attempt=attempt, error=info)
+        )

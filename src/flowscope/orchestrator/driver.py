@@ -1,0 +1,348 @@
+"""The loop: decide, record, act, show.
+
+All executions share one queue and one turn. A turn takes executions off the queue, lets the machine decide, calls pure
+handlers on the spot, and ends by handing everything decided to the journal as one commit. When the commit is durable, and
+not before, viewers are told and the external attempts it released start (output commit).
+
+    turn ── decide, call pure handlers ──> commit ──> disk ──> show, start external attempts ──> answers ──> turn
+
+A turn has a budget, so that a graph of 100,000 nodes does not keep the loop; and while too many events are on their way
+to the disk no turn starts, so that memory stays bounded and the writer gets its share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from flowscope.errors import FlowscopeError, StoreError, StoreUnavailable
+from flowscope.execution import machine
+from flowscope.execution import status as st
+from flowscope.execution.events import ErrorInfo
+from flowscope.execution.instructions import AnyInstruction, CancelNode, SetTimer, StartChild
+from flowscope.execution.state import Frame
+from flowscope.execution.stimuli import AnyStimulus, Fail, Fire
+from flowscope.failpoints import failpoint
+from flowscope.nodes.context import Surroundings
+from flowscope.orchestrator.answers import Answers
+from flowscope.orchestrator.attempt import Attempt, describe
+from flowscope.orchestrator.live_execution import LiveExecution
+from flowscope.orchestrator.payloads import PayloadStore
+from flowscope.orchestrator.ports import Clock, LogLine, NodeRunner, Publisher, Store
+from flowscope.orchestrator.program import Binding
+from flowscope.orchestrator.recorder import Recorder
+from flowscope.orchestrator.sub_workflows import SubWorkflows
+from flowscope.orchestrator.voice import Voice
+
+log = structlog.get_logger("flowscope.driver")
+
+NODE_BUDGET = 1_000
+"""Nodes a turn starts at most."""
+
+
+class Household(Protocol):
+    """Who is told when an execution leaves memory."""
+
+    def ended(self, live: LiveExecution) -> None: ...
+
+    def crashed(self, live: LiveExecution, error: Exception) -> None: ...
+
+
+class Driver:
+    """Drives the executions in memory. Belongs to one event loop; everything here runs on it."""
+
+    def __init__(
+        self,
+        store: Store,
+        payloads: PayloadStore,
+        publishers: list[Publisher],
+        runner: NodeRunner,
+        clock: Clock,
+        surroundings: Surroundings,
+        sub_workflows: SubWorkflows,
+        household: Household,
+    ) -> None:
+        self.live: dict[str, LiveExecution] = {}
+        self.recorder = Recorder(store, payloads, publishers, self)
+        self.stopping = False
+        self._payloads = payloads
+        self._runner = runner
+        self._clock = clock
+        self._surroundings = surroundings
+        self._sub_workflows = sub_workflows
+        self._household = household
+        self._answers = Answers(payloads, sub_workflows)
+        self._voice = Voice(clock, publishers, self._keep_line)
+        self._loop = asyncio.get_running_loop()
+        self._random = random.Random()
+        self._queue: deque[LiveExecution] = deque()
+        self._turning = False
+        self._owned: set[asyncio.Task[Any]] = set()
+
+    async def stop(self, grace: float) -> None:
+        """Start nothing more, give what runs `grace` seconds, make durable what has happened, let the rest go."""
+        self.stopping = True
+        await self._runner.stop(grace)
+        for task in list(self._owned):
+            task.cancel()
+        self._turn()
+        await self.recorder.flushed()
+        gone = StoreUnavailable("flowscope has stopped; the execution goes on when it is taken up again")
+        for live in list(self.live.values()):
+            self.abandon(live, gone)
+
+    def step(self, live: LiveExecution, stimulus: AnyStimulus) -> None:
+        """Decide at once, for callers who must see what came of it; the rest happens in the turn."""
+        try:
+            machine.decide(live.state, stimulus, self._clock.now(), live.decision)
+        except Exception as error:
+            self._crashed(live, error)
+            raise
+        self.recorder.note(live)
+        self._enqueue(live)
+
+    def tell(self, live: LiveExecution, stimulus: AnyStimulus) -> None:
+        """Have the next turn decide."""
+        live.inbox.append(stimulus)
+        self._enqueue(live)
+
+    def own(self, work: Any) -> None:
+        """Run a coroutine as a task that somebody hears of."""
+        task = self._loop.create_task(work)
+        self._owned.add(task)
+
+        def ended(task: asyncio.Task[Any]) -> None:
+            self._owned.discard(task)
+            if not task.cancelled() and task.exception() is not None:
+                log.error("task_failed", error=str(task.exception()), exc_info=task.exception())
+
+        task.add_done_callback(ended)
+
+    # --- the turn ---
+
+    def _enqueue(self, live: LiveExecution) -> None:
+        if not live.queued:
+            live.queued = True
+            self._queue.append(live)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._turning and not self.recorder.full:
+            self._turning = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turning = False
+        budget = NODE_BUDGET
+        queue = self._queue
+        while queue and budget > 0:
+            live = queue.popleft()
+            live.queued = False
+            if live.gone is None:
+                budget = self._drive(live, budget)
+        self.recorder.flush()
+        if queue:
+            self._schedule()
+
+    def _drive(self, live: LiveExecution, budget: int) -> int:
+        """Let one execution go on until it has nothing to do or the budget is spent; what is left of the budget."""
+        state, decision = live.state, live.decision
+        try:
+            now = self._clock.now()
+            inbox = live.inbox
+            if inbox:
+                live.inbox = []
+                for stimulus in inbox:
+                    machine.decide(state, stimulus, now, decision)
+            agenda = state.agenda
+            bindings = live.program.bindings
+            while agenda and budget > 0 and not self.stopping:
+                frame, number = agenda.popleft()
+                if machine.begin(state, frame, number, now, decision):
+                    budget -= 1
+                    binding = bindings[frame.scope.nodes[number]]
+                    if binding.direct:
+                        self._call(live, frame, number, binding, now)
+                    else:
+                        live.working += 1
+                        live.released.append(Attempt(live, frame, number, binding, self._voice.speak))
+                if decision.instructions:
+                    self._obey(live)
+            if decision.instructions:
+                self._obey(live)
+        except Exception as error:  # noqa: BLE001 -- a fault of the machine must cost one execution, not the loop
+            self._crashed(live, error)
+            return budget
+        if decision.events or live.released:
+            self.recorder.note(live)
+        if agenda and not self.stopping and not live.queued:
+            live.queued = True
+            self._queue.append(live)
+        return budget
+
+    def _call(self, live: LiveExecution, frame: Frame, number: int, binding: Binding, now: float) -> None:
+        """A pure handler, on the spot."""
+        attempt: Attempt | None = None
+        try:
+            if binding.bare:
+                answer = binding.handler(config=binding.config) if binding.takes_config else binding.handler()
+            else:
+                attempt = Attempt(live, frame, number, binding, self._voice.speak)
+                attempt.prepare(self._payloads, self._surroundings, now)
+                answer = attempt.call()
+            self._answers.take(live, frame, number, answer, attempt, now)
+        except st.IllegalTransition:
+            raise
+        except Exception as error:  # noqa: BLE001 -- a handler may raise anything; it becomes the node's error
+            info = attempt.failure(error) if attempt else describe(error)
+            self._failed(live, frame, number, info, now)
+
+    def _failed(self, live: LiveExecution, frame: Frame, number: int, error: ErrorInfo, now: float) -> None:
+        stimulus = Fail(
+            node_id=frame.scope.ids[number],
+            path=frame.path,
+            attempt=frame.attempts[number],
+            error=error,
+            chance=self._random.random(),
+        )
+        machine.decide(live.state, stimulus, now, live.decision)
+
+    def recorded(self, live: LiveExecution, released: Sequence[Attempt]) -> None:
+        """For the recorder: what is durable may have consequences outside."""
+        if live.state.ended and live.committed == live.state.seq:
+            self._ended(live)
+            return
+        for attempt in released:
+            self._launch(live, attempt)
+
+    def refused(self, live: LiveExecution, error: StoreError) -> None:
+        """For the recorder: somebody else owns the execution, or the disk is at fault."""
+        self.abandon(live, error)
+
+    def unblocked(self) -> None:
+        """For the recorder."""
+        if self._queue:
+            self._schedule()
+
+    def _launch(self, live: LiveExecution, attempt: Attempt) -> None:
+        """Start an external attempt: everything that led to it is durable."""
+        live.working -= 1
+        if live.gone is not None or not self._current(live, attempt) or self.stopping:
+            return
+        failpoint("before_effect")
+        try:
+            attempt.prepare(self._payloads, self._surroundings, self._clock.now())
+        except Exception as error:  # noqa: BLE001 -- a config or an expression that fails is the node's error
+            self._reported(live, attempt, None, error)
+            return
+        live.working += 1
+
+        def report(answer: Any, failure: BaseException | None) -> None:
+            live.working -= 1
+            self._reported(live, attempt, answer, failure)
+
+        self._runner.run(attempt, report)
+
+    def _reported(self, live: LiveExecution, attempt: Attempt, answer: Any, failure: BaseException | None) -> None:
+        failpoint("after_effect")
+        if live.gone is not None or not self._current(live, attempt):
+            return
+        now = self._clock.now()
+        frame, number = attempt.frame, attempt.number
+        try:
+            if failure is None:
+                self._answers.take(live, frame, number, answer, attempt, now)
+            else:
+                self._failed(live, frame, number, attempt.failure(failure), now)
+        except st.IllegalTransition as error:
+            self._crashed(live, error)
+            return
+        except Exception as error:  # noqa: BLE001 -- an answer that is not JSON, a child that is not there
+            self._failed(live, frame, number, attempt.failure(error), now)
+        self.recorder.note(live)
+        self._enqueue(live)
+
+    def _current(self, live: LiveExecution, attempt: Attempt) -> bool:
+        """Whether that attempt's answer is still wanted."""
+        frame, number = attempt.frame, attempt.number
+        return (
+            not live.state.ended
+            and live.state.frames.get(frame.path) is frame
+            and frame.attempts[number] == attempt.attempt
+            and frame.status[number] in (st.RUNNING, st.EXPANDED)
+        )
+
+    def _ended(self, live: LiveExecution) -> None:
+        self.live.pop(live.state.execution_id, None)
+        live.stop_timers()
+        self._household.ended(live)
+        self._sub_workflows.tell_caller(live.state)
+
+    def abandon(self, live: LiveExecution, error: FlowscopeError) -> None:
+        """Let an execution go: its truth is in the journal, and somebody else's, or a later sweep's, to take up."""
+        execution_id = live.state.execution_id
+        if self.live.get(execution_id) is live:
+            del self.live[execution_id]
+        self.recorder.forget(live)
+        live.abandon(error)
+        for frame in live.state.frames.values():
+            for number, status in enumerate(frame.status):
+                if status == st.RUNNING:
+                    self._runner.cancel((execution_id, frame.path, frame.scope.ids[number], frame.attempts[number]))
+
+    def _crashed(self, live: LiveExecution, error: Exception) -> None:
+        """The machine, or what drives it, failed on this execution: drop it; the sweep tries it again from the journal."""
+        execution_id = live.state.execution_id
+        log.error("execution_crashed", execution_id=execution_id, error=str(error), exc_info=error)
+        gone = error if isinstance(error, FlowscopeError) else StoreUnavailable(f"Execution {execution_id}: {error}")
+        self.abandon(live, gone)
+        self._household.crashed(live, error)
+
+    # --- instructions ---
+
+    def _obey(self, live: LiveExecution) -> None:
+        instructions, live.decision.instructions = live.decision.instructions, []
+        for instruction in instructions:
+            self._do(live, instruction)
+
+    def _do(self, live: LiveExecution, instruction: AnyInstruction) -> None:
+        execution_id = live.state.execution_id
+        if isinstance(instruction, SetTimer):
+            self._set_timer(live, instruction)
+        elif isinstance(instruction, CancelNode):
+            if self._runner.cancel((execution_id, instruction.path, instruction.node_id, instruction.attempt)):
+                live.working -= 1
+            if instruction.child:
+                self.own(self._sub_workflows.cancel(instruction.child))
+        elif isinstance(instruction, StartChild):
+            self.own(self._sub_workflows.start(live, instruction))
+
+    def _set_timer(self, live: LiveExecution, instruction: SetTimer) -> None:
+        if live.timers is None:
+            live.timers = {}
+        key = (instruction.path, instruction.node_id)
+        earlier = live.timers.get(key)
+        if earlier:
+            earlier()
+
+        def fire() -> None:
+            if live.gone is None and live.timers is not None:
+                live.timers.pop(key, None)
+                stimulus = Fire(
+                    node_id=instruction.node_id,
+                    path=instruction.path,
+                    attempt=instruction.attempt,
+                    chance=self._random.random(),
+                )
+                self.tell(live, stimulus)
+
+        live.timers[key] = self._clock.call_at(instruction.due, fire)
+
+    def _keep_line(self, line: LogLine) -> None:
+        self.recorder.log(line)
+        self._schedule()

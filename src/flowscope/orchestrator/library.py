@@ -1,0 +1,57 @@
+"""Workflow versions bound to this catalogue, and what the journal says of executions."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from flowscope.definition import decode
+from flowscope.definition.workflow import Workflow
+from flowscope.execution.events import AnyEvent, decode_lines
+from flowscope.execution.state import State, fold
+from flowscope.nodes.registry import Registry
+from flowscope.orchestrator.ports import Store
+from flowscope.orchestrator.program import Program
+
+PROGRAMS = 256
+"""Versions kept bound."""
+
+
+class Library:
+    """Reads; changes nothing."""
+
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+        self._programs: OrderedDict[str, Program] = OrderedDict()
+
+    def program(self, workflow: Workflow) -> Program:
+        """The workflow bound to this catalogue, worked out once a version; `LookupError` names a missing node type."""
+        found = self._programs.get(workflow.hash)
+        if found is None:
+            found = self._programs[workflow.hash] = Program(workflow, self._registry)
+            while len(self._programs) > PROGRAMS:
+                self._programs.popitem(last=False)
+        else:
+            self._programs.move_to_end(workflow.hash)
+        return found
+
+    def stored_program(self, definition: str) -> Program:
+        """The same for a definition in the store, by its hash."""
+        found = self._programs.get(definition)
+        return found or self.program(decode(self._store.definition(definition)))
+
+    def history(self, execution_id: str, after: int = 0) -> list[AnyEvent]:
+        """The durable events with `seq > after`."""
+        events: list[AnyEvent] = []
+        while True:
+            segments = self._store.read(execution_id, after)
+            if not segments:
+                return events
+            for segment in segments:
+                events += [event for event in decode_lines(segment.lines) if event.seq > after]
+            after = segments[-1].last_seq
+
+    def replay(self, execution_id: str, definition: str) -> State:
+        """An execution's state by folding its journal."""
+        program = self.stored_program(definition)
+        return fold(execution_id, program.plan, iter(self.history(execution_id)))
