@@ -212,7 +212,6 @@ def test_load_tells_faults_of_shape_graph_and_config_together(catalogue: Catalog
 def test_a_long_cycle_is_named_in_short(catalogue: Catalogue) -> None:
     ids = [f"n{index}" for index in range(50_000)]
     (message,) = found(graph([node(id) for id in ids], *chain(*ids, "n0")), catalogue)
-    assert "n0 -> n1 -> n2 -> n3 -> n4 -> n5 -> n6 -> n7 -> n8 -> n9 -> … 39,989 more …" not in message
     assert "n9 -> … 49,989 more … -> n49999 -> n0" in message
 
 
