@@ -94,7 +94,7 @@ class Attempt:
             execution_id=state.execution_id,
             workflow_id=state.workflow_id,
             node_id=plan.id,
-            node_name=self.binding.label,
+            node_name=state.plan.labels[plan.id],
             path=key_of(frame) if frame.parent else "",
             attempt=self.attempt,
             now=now,

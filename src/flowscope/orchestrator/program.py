@@ -11,6 +11,7 @@ from typing import Any
 from flowscope.definition.plan import NodePlan, Plan, compile_plan
 from flowscope.definition.workflow import JSON, Node, Workflow
 from flowscope.errors import ConfigInvalid
+from flowscope.execution.state import encode_json
 from flowscope.expressions import Template, compile_template
 from flowscope.nodes.answer import Pass
 from flowscope.nodes.registry import Registry
@@ -34,7 +35,6 @@ class Binding:
 
     type: NodeType
     handler: Any
-    label: str
     direct: bool
     config: NodeConfig | None
     template: Template | None
@@ -57,11 +57,16 @@ class Program:
     def __init__(self, workflow: Workflow, registry: Registry) -> None:
         self.plan: Plan = compile_plan(workflow, registry)
         nodes = {node.id: node for node in workflow.nodes}
-        self.bindings: dict[NodePlan, Binding] = {
-            node_plan: _bind(nodes[node_plan.id], registry)
-            for scope in self.plan.scopes.values()
-            for node_plan in scope.nodes
-        }
+        # A large graph repeats itself: nodes alike in type, config and policy share one binding.
+        shared: dict[tuple[str, bytes, bool, str | None], Binding] = {}
+        self.bindings: dict[NodePlan, Binding] = {}
+        for scope in self.plan.scopes.values():
+            for node_plan in scope.nodes:
+                node = nodes[node_plan.id]
+                key = (node.type, encode_json(node.config), node.policy.disabled, node.policy.resources)
+                if key not in shared:
+                    shared[key] = _bind(node, registry)
+                self.bindings[node_plan] = shared[key]
 
 
 def _bind(node: Node, registry: Registry) -> Binding:
@@ -82,7 +87,6 @@ def _bind(node: Node, registry: Registry) -> Binding:
     return Binding(
         type=node_type,
         handler=node_type.handler,
-        label=node.label,
         direct=node_type.effects == "pure" and not node_type.is_async and node.policy.resources != "cpu",
         config=config,
         template=None if config is not None else template,
