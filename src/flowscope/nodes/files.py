@@ -75,8 +75,9 @@ class WriteFile(NodeConfig):
     example={"path": "reports/today.md", "content": "# {{ title }}\n", "mode": "overwrite"},
 )
 def write_file(config: WriteFile, input: JSON, context: NodeContext) -> JSON:
-    """Writes a file and waits until the disk has it. The output is the input with `path` and `size`, the
-    bytes written."""
+    """Writes a file and waits until the disk has it. The output is the input with `path` and `size`, the bytes
+    written. A crash in the middle of an append may have it run again and add its text twice; `onLost` as
+    `fail` or `ask` prevents that."""
     file = RootedFile(config.path, context.surroundings)
     data = _data(config)
     with explained(file):

@@ -82,7 +82,7 @@ class HttpRequest(NodeConfig):
     example={
         "method": "POST",
         "url": "https://api.example.com/orders",
-        "headers": {"Authorization": "Bearer {{ secrets.SHOP_TOKEN }}"},
+        "headers": {"Authorization": "Bearer {{ secrets.shop_token }}"},
         "body": {"customer": "{{ json.id }}"},
     },
 )
