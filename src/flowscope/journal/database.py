@@ -30,7 +30,7 @@ _APPLICATION_ID = 0x666C7363  # "flsc": tells a store from another program's dat
 _BUSY_MILLISECONDS = 5_000
 _WRITER_CACHE_KIB = 16_384
 _READER_CACHE_KIB = 4_096
-_KEPT_WAL_BYTES = 64 << 20
+_KEPT_WAL_BYTES = 16 << 20
 _PREPARED = 256
 
 MIGRATIONS: dict[int, Callable[[apsw.Connection], None]] = {}

@@ -43,8 +43,9 @@ from flowscope.orchestrator.ports import Commit, CommitResult, ExecutionRow
 KNOWN = 100_000
 """Standings kept between transactions; more are looked up again."""
 
-_LONG_WAL_PAGES = 16_384
-"""64 MiB: then a checkpoint is made although more waits, lest the WAL grow for ever."""
+_LONG_WAL_PAGES = 2_048
+"""8 MiB: then a checkpoint is made although more waits, lest the WAL grow for ever. Long enough to be worth its two syncs,
+short enough that the commits behind it wait tens of milliseconds and not hundreds."""
 
 _WORTHWHILE_WAL_PAGES = 1_000
 """A shorter WAL is left alone at rest."""
