@@ -1,0 +1,254 @@
+"""The commands and their options; what they do is in the modules beside this one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from flowscope.cli.complaints import INTERRUPTED, SUCCESS, USAGE, complain, list_problems, say_error
+from flowscope.cli.documents import read_document, read_input
+from flowscope.cli.formats import counted
+from flowscope.cli.listings import (
+    execution_object,
+    node_object,
+    print_events,
+    print_executions,
+    print_lines,
+    print_nodes,
+    reading,
+)
+from flowscope.cli.running import Manner, resume_execution, run_workflow
+from flowscope.definition import load
+from flowscope.definition.drawing import as_svg, as_text
+from flowscope.definition.workflow import Workflow
+from flowscope.engine import run_loop
+from flowscope.errors import DefinitionInvalid, InputInvalid
+from flowscope.nodes.builtin import builtin_registry
+from flowscope.nodes.registry import Registry
+from flowscope.orchestrator.ports import ExecutionQuery
+
+STATUSES = ("pending", "running", "waiting", "success", "failed", "cancelled")
+
+# The base class of all that typer says about usage; it has no public name of its own that all versions share.
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow: a JSON file.", show_default=False)]
+ExecutionId = Annotated[str, typer.Argument(metavar="EXECUTION_ID", show_default=False)]
+Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The directory that holds everything.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]
+
+DATA = Path(".flowscope")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"flowscope {version('flowscope')}")
+        raise typer.Exit
+
+
+@app.callback()
+def flowscope(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the engine's log and, on a fault, where it is.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Execute workflows durably, and watch them executing.
+
+    Start with `flowscope run FILE`. A run that was stopped, or killed, goes on with `flowscope resume EXECUTION_ID`.
+
+    Exit codes: 0 success · 1 failed · 2 invalid definition or usage · 130 interrupted.
+    """
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.CRITICAL),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@app.command()
+def run(
+    file: File,
+    input: Annotated[
+        str, typer.Option("--input", "-i", metavar="JSON|@FILE|-", help="The input: JSON, a file, or stdin.")
+    ] = "{}",
+    data: Data = DATA,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    execution_id: Annotated[
+        str, typer.Option("--execution-id", metavar="ID", help="The run's id; a new one by default.")
+    ] = "",
+    trigger: Annotated[
+        str, typer.Option("--trigger", metavar="NODE", help="The trigger node to start from, where there are several.")
+    ] = "",
+) -> int:
+    """Run a workflow and watch it.
+
+    Examples:
+
+    - `flowscope run orders.json`
+    - `flowscope run orders.json --input '{"day": "monday"}' --json | jq .output`
+    - `flowscope run orders.json --input @day.json --data /var/lib/flowscope`
+    """
+    registry = _registry()
+    workflow = _load(file, registry)
+    value = read_input(input)
+    manner = Manner(data, json=json, quiet=quiet)
+    return _exit_code(run_workflow(workflow, registry, value, manner, execution_id=execution_id, trigger=trigger))
+
+
+@app.command()
+def resume(execution_id: ExecutionId, data: Data = DATA, json: AsJson = False, quiet: Quiet = False) -> int:
+    """Go on with a run that was stopped or killed.
+
+    What it had done stays done. A run that has ended shows its end once more.
+    """
+    return _exit_code(resume_execution(execution_id, Manner(data, json=json, quiet=quiet)))
+
+
+@app.command()
+def events(
+    execution_id: ExecutionId,
+    after: Annotated[int, typer.Option("--after", min=0, metavar="SEQ", help="Only events after this one.")] = 0,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more until the run ends.")] = False,
+    data: Data = DATA,
+) -> None:
+    """Print what happened in a run, one JSON object a line.
+
+    Works while another process is running it.
+    """
+    with reading(data) as store:
+        print_events(store, execution_id, after, follow=follow)
+
+
+@app.command()
+def executions(
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", metavar="STATUS", help=f"Only these: {', '.join(STATUSES)}. May be given again."),
+    ] = None,
+    workflow: Annotated[str, typer.Option("--workflow", metavar="ID", help="Only runs of this workflow.")] = "",
+    text: Annotated[
+        str, typer.Option("--search", metavar="TEXT", help="Only those with this text in ids, name or error.")
+    ] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many.")] = 100,
+    data: Data = DATA,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """List the runs, the newest first."""
+    statuses = [name for given in status or () for name in given.split(",")]
+    for name in statuses:
+        if name not in STATUSES:
+            raise InputInvalid(f"There is no status {name!r}. They are: {', '.join(STATUSES)}")
+    with reading(data) as store:
+        rows = list(store.search(ExecutionQuery(workflow_id=workflow, statuses=statuses, text=text, limit=limit)))
+    if json:
+        print_lines(map(execution_object, rows))
+    else:
+        print_executions(rows)
+
+
+@app.command()
+def validate(file: File) -> int:
+    """Check a workflow, and name all that is wrong with it."""
+    try:
+        workflow = load(read_document(file), _registry())
+    except DefinitionInvalid as error:
+        list_problems(error, str(file))
+        return USAGE
+    print(f"✓ {_describe(workflow)}")
+    return SUCCESS
+
+
+@app.command()
+def nodes(json: Annotated[bool, typer.Option("--json", help="Print a JSON array, with schemas.")] = False) -> None:
+    """List the node types that workflows can use."""
+    registry = _registry()
+    if json:
+        print_lines(map(node_object, registry))
+    else:
+        print_nodes(registry)
+
+
+@app.command()
+def show(
+    file: File,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="PATH", help="Write a picture there as well.", show_default=False)
+    ] = None,
+) -> None:
+    """Draw a workflow as text, and as an SVG file."""
+    workflow = _load(file, _registry())
+    print(as_text(workflow), end="")
+    if svg is not None:
+        try:
+            svg.write_text(as_svg(workflow), encoding="utf-8")
+        except OSError as error:
+            raise InputInvalid(f"Cannot write {svg}: {error.strerror}") from None
+        print(f"\nWritten to {svg}")
+
+
+def _registry() -> Registry:
+    return builtin_registry()
+
+
+def _load(file: Path, registry: Registry) -> Workflow:
+    return load(read_document(file), registry)
+
+
+def _describe(workflow: Workflow) -> str:
+    size = f"{counted(len(workflow.nodes), 'node')}, {counted(len(workflow.edges), 'edge')}"
+    return f"{workflow.name or workflow.id}: {size}"
+
+
+def _exit_code(work: object) -> int:
+    code: int = run_loop(work)  # type: ignore[arg-type]
+    return code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        code = app(given, prog_name="flowscope", standalone_mode=False)
+        sys.stdout.flush()
+    except UsageError as error:
+        return _complain_of_usage(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _reader_gone()
+    except Exception as error:  # noqa: BLE001 -- the outermost frame: whatever reaches it becomes a sentence
+        return complain(error, debug=debug)
+    return code if isinstance(code, int) else SUCCESS
+
+
+def _complain_of_usage(error: Exception) -> int:
+    context = getattr(error, "ctx", None)
+    message = getattr(error, "format_message", lambda: str(error))()
+    path = context.command_path if context else "flowscope"
+    say_error(f"{message.rstrip('.')}. See: {path} --help")
+    return USAGE
+
+
+def _reader_gone() -> int:
+    """Whoever read our output has closed it, as `head` does. Python would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return SUCCESS

@@ -1,0 +1,77 @@
+"""What is printed when a run has ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import msgspec
+from rich.console import Console
+from rich.json import JSON as RichJSON
+
+from flowscope.definition.workflow import JSON
+from flowscope.execution.view import ExecutionView
+from flowscope.orchestrator.workflow_orchestrator import Outcome
+
+LINES = 40
+TEXT = 400
+
+
+def as_object(outcome: Outcome, view: ExecutionView) -> dict[str, JSON]:
+    """The object of `--json`. Every key is always there; nodes are the definition's, by id."""
+    return {
+        "executionId": outcome.execution_id,
+        "workflowId": outcome.workflow_id,
+        "status": outcome.status,
+        "output": outcome.output,
+        "error": msgspec.to_builtins(outcome.error),
+        "durationMs": round(outcome.duration_ms, 3),
+        "nodes": {
+            node.node_id: {
+                "status": node.status,
+                "attempts": node.attempts,
+                "durationMs": None if node.duration is None else round(node.duration, 3),
+                "error": msgspec.to_builtins(node.error),
+            }
+            for node in view.nodes.values()
+        },
+    }
+
+
+def print_json(value: JSON) -> None:
+    """One value on stdout, whole."""
+    write_line(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+def write_line(data: bytes) -> None:
+    """Bytes and a newline on stdout, whatever its encoding."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def print_output(output: JSON) -> None:
+    """The result: whole and plain in a pipe; on a terminal in colours, and no more of it than anybody reads there."""
+    if not sys.stdout.isatty():
+        print_json(output)
+        return
+    text = json.dumps(_trimmed(output), indent=2, ensure_ascii=False)
+    lines = text.split("\n")
+    console = Console()
+    if len(lines) <= LINES:
+        console.print(RichJSON(text))
+        return
+    console.print("\n".join(lines[:LINES]), markup=False, soft_wrap=True)
+    console.print(f"[dim]… {len(lines) - LINES:,} more lines; --json prints all of it[/]")
+
+
+def _trimmed(value: JSON, depth: int = 0) -> JSON:
+    """The value with long texts, lists and deep places cut short."""
+    if isinstance(value, str):
+        return value if len(value) <= TEXT else f"{value[:TEXT]}… ({len(value):,} characters)"
+    if isinstance(value, dict):
+        return {key: _trimmed(inner, depth + 1) for key, inner in value.items()} if depth < 20 else "…"
+    if isinstance(value, list):
+        kept = [_trimmed(inner, depth + 1) for inner in value[:LINES]] if depth < 20 else ["…"]
+        return [*kept, f"… {len(value) - LINES:,} more"] if len(value) > LINES else kept
+    return value
