@@ -1,0 +1,1 @@
+"""The engine, killed and restarted."""
