@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowscope.definition.plan import OUTPUT
 from flowscope.definition.workflow import JSON
 from flowscope.execution import machine
 from flowscope.execution.events import Blob
@@ -16,6 +17,10 @@ from flowscope.orchestrator.payloads import PayloadStore, encode
 if TYPE_CHECKING:
     from flowscope.orchestrator.live_execution import LiveExecution
     from flowscope.orchestrator.sub_workflows import SubWorkflows
+
+
+_STEPS = frozenset({Items, Again, Wait, Call})
+"""Answers that are not the node's end."""
 
 
 class Answers:
@@ -31,19 +36,19 @@ class Answers:
         """Raises a `NodeError` where the answer cannot be kept, and what `Call` raises."""
         state, out = live.state, live.decision
         plan = frame.scope.nodes[number]
-        if isinstance(answer, Pass):
+        kind = type(answer)
+        if kind is Pass:
             handle = answer.handle if isinstance(answer.handle, str) else plan.choose(answer.handle)
             machine.succeed(state, frame, number, None, handle, now, out, passed=True)
-        elif isinstance(answer, Collected):
+        elif kind is Output:
+            handle = answer.handle if isinstance(answer.handle, str) else plan.choose(answer.handle)
+            machine.succeed(state, frame, number, self.keep(answer.value, attempt), handle, now, out)
+        elif kind is Collected:
             machine.succeed(state, frame, number, None, answer.handle, now, out, last=answer.last)
-        elif isinstance(answer, Items | Again | Wait | Call):
+        elif kind in _STEPS:
             machine.decide(state, self._stimulus(live, frame, number, answer, attempt), now, out)
         else:
-            value, handle = answer, "output"
-            if isinstance(answer, Output):
-                value = answer.value
-                handle = answer.handle if isinstance(answer.handle, str) else plan.choose(answer.handle)
-            machine.succeed(state, frame, number, self.keep(value, attempt), handle, now, out)
+            machine.succeed(state, frame, number, self.keep(answer, attempt), OUTPUT, now, out)
 
     def keep(self, value: JSON, attempt: Attempt | None) -> bytes | Blob:
         """A value as the machine holds it, without the secrets that the attempt has seen."""

@@ -45,6 +45,9 @@ NODE_BUDGET = 1_000
 """Nodes a turn starts at most."""
 
 
+_ANSWERABLE = frozenset({st.RUNNING, st.EXPANDED})
+
+
 class Household(Protocol):
     """Who is told when an execution leaves memory."""
 
@@ -232,7 +235,7 @@ class Driver:
     def _launch(self, live: LiveExecution, attempt: Attempt) -> None:
         """Start an external attempt: everything that led to it is durable."""
         live.working -= 1
-        if live.gone is not None or not self._current(live, attempt) or self.stopping:
+        if live.gone is not None or not self._current(attempt) or self.stopping:
             return
         failpoint("before_effect")
         try:
@@ -242,15 +245,15 @@ class Driver:
             return
         live.working += 1
 
-        def report(answer: Any, failure: BaseException | None) -> None:
-            live.working -= 1
-            self._reported(live, attempt, answer, failure)
+        self._runner.run(attempt, self._report)
 
-        self._runner.run(attempt, report)
+    def _report(self, attempt: Attempt, answer: Any, failure: BaseException | None) -> None:
+        attempt.live.working -= 1
+        self._reported(attempt.live, attempt, answer, failure)
 
     def _reported(self, live: LiveExecution, attempt: Attempt, answer: Any, failure: BaseException | None) -> None:
         failpoint("after_effect")
-        if live.gone is not None or not self._current(live, attempt):
+        if live.gone is not None or not self._current(attempt):
             return
         now = self._clock.now()
         frame, number = attempt.frame, attempt.number
@@ -267,15 +270,11 @@ class Driver:
         self.recorder.note(live)
         self._enqueue(live)
 
-    def _current(self, live: LiveExecution, attempt: Attempt) -> bool:
-        """Whether that attempt's answer is still wanted."""
+    def _current(self, attempt: Attempt) -> bool:
+        """Whether that attempt's answer is still wanted. Whatever ends early, a run or an iteration, first cancels what
+        runs in it, so the node's own status tells."""
         frame, number = attempt.frame, attempt.number
-        return (
-            not live.state.ended
-            and live.state.frames.get(frame.path) is frame
-            and frame.attempts[number] == attempt.attempt
-            and frame.status[number] in (st.RUNNING, st.EXPANDED)
-        )
+        return frame.status[number] in _ANSWERABLE and frame.attempts[number] == attempt.attempt
 
     def _ended(self, live: LiveExecution) -> None:
         self.live.pop(live.state.execution_id, None)

@@ -1,4 +1,9 @@
-"""Runs external nodes in this process: async handlers as tasks of the event loop, others in threads.
+"""Runs external nodes in this process: async handlers on the event loop, others in threads.
+
+A task of the event loop costs more than most handlers do, so async handlers share them: a lane is a task that takes one
+attempt after the other. As long as none of them waits, one lane serves all. When one does wait, its lane is its own from
+then on, and a fresh one takes over what is left: so no attempt ever waits for another, and each runs, from its first step
+to its last, in one task, as `asyncio.timeout` and the like require.
 
 A thread cannot be killed: past its time-out it is told to stop (`context.cancelled()`), reported as timed out, and what it
 answers later is dropped.
@@ -7,6 +12,7 @@ answers later is dropped.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +20,7 @@ from typing import Any
 from flowscope.errors import NodeTimeout
 from flowscope.orchestrator.ports import Task
 
-Report = Callable[[Any, BaseException | None], None]
+Report = Callable[[Any, Any, BaseException | None], None]
 Key = tuple[str, str, str, int]
 
 
@@ -24,7 +30,9 @@ class InlineRunner:
     def __init__(self, threads: int = 32) -> None:
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
-        self._running: dict[Key, tuple[asyncio.Task[None], Task]] = {}
+        self._waiting: deque[tuple[Task, Report]] = deque()
+        self._running: dict[Key, tuple[Task, asyncio.Task[None] | None]] = {}
+        self._lanes: set[asyncio.Task[None]] = set()
         self._finished = 0
 
     async def start(self) -> None:
@@ -32,75 +40,79 @@ class InlineRunner:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="flowscope-node")
 
     async def stop(self, grace: float) -> None:
-        running = [task for task, _ in self._running.values()]
-        if running:
-            _, late = await asyncio.wait(running, timeout=grace)
-            for key in list(self._running):
-                self.cancel(key)
-            if late:
-                await asyncio.wait(late)
+        if self._lanes:
+            await asyncio.wait(self._lanes, timeout=grace)
+        for key in list(self._running):
+            self.cancel(key)
+        if self._lanes:
+            await asyncio.wait(self._lanes)
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
 
     def run(self, task: Task, report: Report) -> None:
-        runs = self._run_async(task, report) if task.is_async else self._run_in_thread(task, report)
-        self._running[task.key] = (asyncio.create_task(runs), task)
+        self._running[task.key] = (task, None)
+        self._waiting.append((task, report))
+        if len(self._waiting) == 1:
+            self._open_lane()
 
     def cancel(self, key: Key) -> bool:
         entry = self._running.pop(key, None)
         if entry is None:
             return False
-        entry[1].cancel()
-        entry[0].cancel()
+        task, lane = entry
+        task.cancel()
+        if lane is not None:
+            lane.cancel()
         return True
 
     def statistics(self) -> dict[str, Any]:
         return {"running": len(self._running), "finished": self._finished}
 
-    async def _run_async(self, task: Task, report: Report) -> None:
-        answer: Any = None
-        failure: BaseException | None = None
-        try:
-            if task.timeout:
-                async with asyncio.timeout(task.timeout / 1000) as limit:
-                    answer = await task.call()
-            else:
-                answer = await task.call()
-        except Exception as error:  # noqa: BLE001 -- a handler may raise anything; it becomes the node's error
-            timed_out = isinstance(error, TimeoutError) and task.timeout and limit.expired()
-            failure = _timeout(task) if timed_out else error
-        except asyncio.CancelledError as error:
-            if task.key not in self._running:
-                raise
-            # Not by us: the handler cancelled itself. It must still be answered for.
-            failure = RuntimeError(f"The handler was cancelled from within: {error}")
-        self._end(task, report, answer, failure)
+    def _open_lane(self) -> None:
+        loop = asyncio.get_running_loop()
+        lane = loop.create_task(self._lane())
+        self._lanes.add(lane)
+        lane.add_done_callback(self._lanes.discard)
+        # Runs when the lane has given up control for the first time: at its end, or because an attempt waits.
+        loop.call_soon(self._relieve)
 
-    async def _run_in_thread(self, task: Task, report: Report) -> None:
-        assert self._pool is not None, "start() comes first"
+    def _relieve(self) -> None:
+        if self._waiting:
+            self._open_lane()
+
+    async def _lane(self) -> None:
+        me = asyncio.current_task()
+        while self._waiting:
+            task, report = self._waiting.popleft()
+            if task.key not in self._running:
+                continue
+            self._running[task.key] = (task, me)
+            await self._one(task, report, me)
+
+    async def _one(self, task: Task, report: Report, lane: asyncio.Task[None] | None) -> None:
         answer: Any = None
         failure: BaseException | None = None
-        future = asyncio.get_running_loop().run_in_executor(self._pool, task.call)
         try:
             if task.timeout:
                 async with asyncio.timeout(task.timeout / 1000) as limit:
-                    answer = await future
+                    answer = await (task.call() if task.is_async else self._in_thread(task))
             else:
-                answer = await future
-        except Exception as error:  # noqa: BLE001 -- as above
+                answer = await (task.call() if task.is_async else self._in_thread(task))
+        except Exception as error:  # noqa: BLE001 -- a handler may raise anything; it becomes the node's error
+            failure = error
             if isinstance(error, TimeoutError) and task.timeout and limit.expired():
                 task.cancel()
-                failure = _timeout(task)
-            else:
-                failure = error
-        self._end(task, report, answer, failure)
-
-    def _end(self, task: Task, report: Report, answer: Any, failure: BaseException | None) -> None:
+                failure = NodeTimeout(f"Took longer than its time-out of {task.timeout:g} ms")
+        except asyncio.CancelledError as error:
+            if lane is not None:
+                lane.uncancel()
+            # If we did it, nobody waits for the answer; otherwise the handler cancelled itself and is answered for.
+            failure = RuntimeError(f"The handler was cancelled from within: {error}")
         if self._running.pop(task.key, None) is not None:
             self._finished += 1
-            report(answer, failure)
+            report(task, answer, failure)
 
-
-def _timeout(task: Task) -> NodeTimeout:
-    return NodeTimeout(f"Took longer than its time-out of {task.timeout:g} ms")
+    def _in_thread(self, task: Task) -> asyncio.Future[Any]:
+        assert self._pool is not None, "start() comes first"
+        return asyncio.get_running_loop().run_in_executor(self._pool, task.call)

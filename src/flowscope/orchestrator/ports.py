@@ -210,7 +210,8 @@ class Task(Protocol):
 
 
 class NodeRunner(Protocol):
-    """Runs tasks. `report` is called once for each, on the event loop: with the answer, or the exception it ended in."""
+    """Runs tasks. `report` is called once for each, on the event loop: with the task, and the answer or the exception it
+    ended in."""
 
     async def start(self) -> None: ...
 
@@ -218,7 +219,7 @@ class NodeRunner(Protocol):
         """Give what runs `grace` seconds, then end it unreported."""
         ...
 
-    def run(self, task: Task, report: Callable[[Any, BaseException | None], None]) -> None: ...
+    def run(self, task: Task, report: Callable[[Any, Any, BaseException | None], None]) -> None: ...
 
     def cancel(self, key: tuple[str, str, str, int]) -> bool:
         """Stop that attempt; nothing is reported for it any more. False if it was not running."""
