@@ -117,7 +117,13 @@ def node_object(kind: NodeType) -> dict[str, JSON]:
         "handles": list(kind.handles) if kind.handles is not None else None,
         "effects": kind.effects,
         "resources": kind.resources,
-        "retry": msgspec.to_builtins(kind.retry),
+        "retry": {
+            "attempts": kind.retry.attempts,
+            "delay": kind.retry.delay,
+            "factor": kind.retry.factor,
+            "maxDelay": kind.retry.max_delay,
+            "jitter": kind.retry.jitter,
+        },
         "timeout": kind.timeout,
         "example": kind.example,
         "schema": kind.schema(),
@@ -136,9 +142,8 @@ def print_nodes(registry: Registry) -> None:
         table.add_row(Text(category, "bold"), "")
         for kind in kinds:
             table.add_row(Text(f"  {kind.type}"), Text(_first_sentence(kind.description) or kind.title, "dim"))
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(f"\n{counted(len(list(registry)), 'node type')}; `flowscope nodes --json` has their settings")
+    _print_wide(table)
+    print(f"\n{counted(len(list(registry)), 'node type')}; `flowscope nodes --json` has their settings")
 
 
 def _first_sentence(text: str) -> str:

@@ -6,12 +6,11 @@ A graph that does not fit shows what runs, what waits, what failed and what ende
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from flowscope.cli.formats import LOOKS, counted, duration, look_of, shortened, word_of
@@ -52,6 +51,7 @@ class LiveTree:
         self._depths = depths(workflow)
         self._rank = {node_id: rank for rank, node_id in enumerate(self._order)}
         self._lively: dict[str, None] = {}
+        self._failed: dict[str, None] = {}
         self._recent: deque[str] = deque(maxlen=max(4, console.height - AROUND))
         self._streams: dict[str, str] = {}
         self._live: Live | None = None
@@ -71,7 +71,8 @@ class LiveTree:
         node = self._view.nodes.get(line.node_id)
         name = node.node_name if node else line.node_id
         style = LOOKS["error"].colour if line.level == "error" else ""
-        self._console.print(Text.assemble((f"  {name}: ", "dim"), (line.text, style)))
+        text = shortened(line.text, 2 * self._console.width)
+        self._console.print(Text.assemble((f"· {name}: ", "dim"), (text, style)))
 
     def tick(self) -> None:
         if self._live is not None:
@@ -85,46 +86,51 @@ class LiveTree:
 
     def _note(self, node: NodeView) -> None:
         """Remember what matters of a graph that does not fit."""
-        if node.complete and node.status != "error":
-            self._lively.pop(node.node_id, None)
-            self._recent.append(node.node_id)
-        elif node.status != "idle":
+        if not node.complete:
             self._lively[node.node_id] = None
+            return
+        self._lively.pop(node.node_id, None)
+        if node.status == "error":
+            self._failed[node.node_id] = None
+        elif node.status == "success":
+            self._recent.append(node.node_id)
 
     # --- the picture ---
 
     def _picture(self) -> RenderableType:
-        room = max(5, self._console.height - AROUND)
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(16, self._console.width // 2))
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, justify="right")
-        table.add_column(no_wrap=True, overflow="ellipsis")
-        shown = list(self._rows(room))
-        for node in shown:
-            table.add_row(*self._row(node))
+        shown = list(self._rows(max(5, self._console.height - AROUND)))
+        rows = [self._row(node) for node in shown]
+        widths = [max((row[column].cell_len for row in rows), default=0) for column in range(3)]
+        widths[0] = min(widths[0], max(16, self._console.width // 2))
+        parts = [self._head(), Text("")]
+        for node, (name, word, took, detail) in zip(shown, rows, strict=True):
+            name.truncate(widths[0], overflow="ellipsis", pad=True)
+            word.pad_right(widths[1] - word.cell_len)
+            took.pad_left(widths[2] - took.cell_len)
+            parts.append(Text("  ").join((name, word, took, detail)))
             if node.status == "error" and node.error:
-                room -= 1
-                why = shortened(error_text(node.error), max(20, self._console.width - 8))
-                table.add_row(Text(f"{self._indent(node)}    {why}", LOOKS["error"].colour, overflow="ignore"))
-        parts: list[RenderableType] = [self._head(), Text(""), table]
+                parts.append(Text(f"{self._indent(node)}  {error_text(node.error)}", LOOKS["error"].colour))
         hidden = len(self._view.nodes) - len(shown)
         if hidden:
-            parts.append(Text(f"  … and {counted(hidden, 'node')} more", "dim"))
-        return Group(*parts, Text(""), self._status())
+            parts.append(Text(f"  … and {counted(hidden, 'more node')}", "dim"))
+        parts += (Text(""), self._status())
+        for part in parts:
+            part.no_wrap, part.overflow = True, "ellipsis"
+        return Group(*parts)
 
     def _rows(self, room: int) -> Iterator[NodeView]:
         """The nodes that are shown, in the order of the graph."""
         nodes = self._view.nodes
-        chosen: Iterable[str] = self._order
-        if len(self._order) + self._view.counts["error"] > room:
-            picked = dict.fromkeys(islice(reversed(self._lively), room * 2 // 3))
-            for node_id in reversed(self._recent):
-                if len(picked) + sum(nodes[name].status == "error" for name in picked) >= room:
-                    break
-                picked[node_id] = None
-            chosen = sorted(picked, key=self._rank.__getitem__)
-        return (nodes[node_id] for node_id in chosen)
+        if len(self._order) + self._view.counts["error"] <= room:
+            return (nodes[node_id] for node_id in self._order)
+        picked = dict.fromkeys(islice(reversed(self._failed), room // 6))
+        room -= len(picked)  # a failed node takes two lines
+        picked.update(dict.fromkeys(islice(reversed(self._lively), room * 2 // 3)))
+        for node_id in reversed(self._recent):
+            if len(picked) >= room:
+                break
+            picked[node_id] = None
+        return (nodes[node_id] for node_id in sorted(picked, key=self._rank.__getitem__))
 
     def _head(self) -> Text:
         view = self._view
@@ -170,7 +176,7 @@ class LiveTree:
     def _detail(self, node: NodeView) -> Text:
         parts: list[Text] = []
         limit = self._limits.get(node.node_id, 1)
-        if node.attempts > 1 and node.parent is None:
+        if node.attempts > 1 and node.parent is None and not (node.waiting and node.waiting.kind == "retry"):
             parts.append(Text(f"attempt {node.attempts}{f'/{limit}' if limit >= node.attempts else ''}", "dim"))
         if node.iterations and node.iterations.total:
             ended = node.iterations.done + node.iterations.failed
@@ -178,7 +184,7 @@ class LiveTree:
             bar.append(iterations_text(node.iterations), "dim")
             parts.append(bar)
         if node.status == "pending" and node.waiting:
-            parts.append(Text(waiting_text(node, self._now()), look_of(node).colour))
+            parts.append(Text(waiting_text(node, self._now()).removeprefix(f"{node.detail} "), look_of(node).colour))
             if node.error and node.waiting.kind == "retry":
                 parts.append(Text(error_text(node.error), LOOKS["error"].colour))
         if node.status == "running":

@@ -167,9 +167,9 @@ def waiting_text(node: NodeView, now: float) -> str:
     waiting = node.waiting
     if waiting is None:
         return ""
-    left = f"{duration(max(0.0, waiting.until - now))}" if waiting.until else ""
+    left = duration(max(0.0, waiting.until - now)) if waiting.until else ""
     if waiting.kind == "retry":
-        return f"retrying in {left}"
+        return f"attempt {waiting.attempt} in {left}"
     if waiting.signal or waiting.child:
         return f"{waiting}{f', {left} left' if left else ''}"
-    return f"waiting, {left} left"
+    return f"waiting {left}"

@@ -7,7 +7,8 @@ import sys
 
 import msgspec
 from rich.console import Console
-from rich.json import JSON as RichJSON
+from rich.highlighter import JSONHighlighter
+from rich.text import Text
 
 from flowscope.definition.workflow import JSON
 from flowscope.execution.view import ExecutionView
@@ -15,6 +16,8 @@ from flowscope.orchestrator.workflow_orchestrator import Outcome
 
 LINES = 40
 TEXT = 400
+WIDTH = 100
+"""Columns of JSON in a pipe."""
 
 
 def as_object(outcome: Outcome, view: ExecutionView) -> dict[str, JSON]:
@@ -40,7 +43,7 @@ def as_object(outcome: Outcome, view: ExecutionView) -> dict[str, JSON]:
 
 def print_json(value: JSON) -> None:
     """One value on stdout, whole."""
-    write_line(msgspec.json.format(msgspec.json.encode(value), indent=2))
+    write_line(pretty(value, WIDTH).encode("utf-8", "backslashreplace"))
 
 
 def write_line(data: bytes) -> None:
@@ -55,14 +58,33 @@ def print_output(output: JSON) -> None:
     if not sys.stdout.isatty():
         print_json(output)
         return
-    text = json.dumps(_trimmed(output), indent=2, ensure_ascii=False)
-    lines = text.split("\n")
     console = Console()
-    if len(lines) <= LINES:
-        console.print(RichJSON(text))
-        return
-    console.print("\n".join(lines[:LINES]), markup=False, soft_wrap=True)
-    console.print(f"[dim]… {len(lines) - LINES:,} more lines; --json prints all of it[/]")
+    lines = pretty(_trimmed(output), console.width).split("\n")
+    shown = Text("\n".join(_visible(line) for line in lines[:LINES]))
+    JSONHighlighter().highlight(shown)
+    console.print(shown, soft_wrap=True)
+    if len(lines) > LINES:
+        console.print(f"[dim]… {len(lines) - LINES:,} more lines; --json prints all of it[/]")
+
+
+def pretty(value: JSON, width: int, indent: int = 0) -> str:
+    """A value as JSON text; what fits a line stands on one."""
+    short = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or not value or len(short) <= width - indent - 1:
+        return short
+    inner = indent + 2
+    if isinstance(value, dict):
+        lines = [f"{json.dumps(key, ensure_ascii=False)}: {pretty(one, width, inner)}" for key, one in value.items()]
+    else:
+        lines = [pretty(one, width, inner) for one in value]
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    space = "\n" + " " * inner
+    return f"{opening}{space}{f',{space}'.join(lines)}\n{' ' * indent}{closing}"
+
+
+def _visible(line: str) -> str:
+    """C1 control characters are legal in JSON text, and some terminals obey them."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)
 
 
 def _trimmed(value: JSON, depth: int = 0) -> JSON:
