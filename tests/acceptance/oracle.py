@@ -9,6 +9,8 @@ and not before its start is durable; I9 an end is the last event.
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -96,7 +98,18 @@ class Journal:
     def rows(self) -> list[Row]:
         if not self._path.exists():
             return []
-        with closing(apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+        try:
+            return self._rows(self._path)
+        except apsw.ReadOnlyError:
+            # It died while it made the file: only a writer may roll that back. Not on the witness itself.
+            with tempfile.TemporaryDirectory() as directory:
+                for file in self._path.parent.glob(self._path.name + "*"):
+                    shutil.copy(file, directory)
+                copy = Path(directory) / self._path.name
+                return self._rows(copy, flags=apsw.SQLITE_OPEN_READWRITE)
+
+    def _rows(self, path: Path, flags: int = apsw.SQLITE_OPEN_READONLY) -> list[Row]:
+        with closing(apsw.Connection(str(path), flags=flags)) as connection:
             segments: dict[int, list[tuple[int, int, int, bytes]]] = defaultdict(list)
             if not list(connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'segments'")):
                 return []

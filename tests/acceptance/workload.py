@@ -19,7 +19,6 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,8 @@ from flowscope.nodes.context import NodeContext, Surroundings
 from flowscope.nodes.registry import Registry
 from flowscope.nodes.sdk import NodeConfig, NodeType, node
 from flowscope.orchestrator.ports import UNENDED, ExecutionQuery, LogLine, Progress, Segment
+
+from .notation import chain, graph, one
 
 STORE = "store"
 FILES = "files"
@@ -114,33 +115,6 @@ def _node_types(effects: EffectLog) -> list[NodeType]:
 
 
 # --- workflows ---
-
-Step = tuple[str, str, dict[str, JSON]]
-
-
-def one(node_id: str, kind: str, config: dict[str, JSON] | None = None, parent: str = "") -> dict[str, JSON]:
-    """A node in React Flow's form."""
-    node: dict[str, JSON] = {"id": node_id, "data": {"type": kind, "config": config or {}}}
-    return {**node, "parentId": parent} if parent else node
-
-
-def edge(text: str) -> dict[str, JSON]:
-    """`a -> b`, or `a.handle -> b`."""
-    source, target = text.split(" -> ")
-    source, _, handle = source.partition(".")
-    return {"source": source, "target": target, **({"sourceHandle": handle} if handle else {})}
-
-
-def graph(name: str, nodes: Sequence[dict[str, JSON]], edges: Sequence[str]) -> dict[str, JSON]:
-    """A workflow's document."""
-    return {"id": name, "name": name, "nodes": list(nodes), "edges": [edge(text) for text in edges]}
-
-
-def chain(name: str, *nodes: dict[str, JSON]) -> dict[str, JSON]:
-    """A workflow whose top-level nodes follow each other."""
-    ids = [node["id"] for node in nodes if "parentId" not in node]
-    return graph(name, nodes, [f"{left} -> {right}" for left, right in pairwise(ids)])
-
 
 CHILD = chain(
     "child", one("go", "manual_trigger"), one("inside", "effect", {"tag": "{{ json.n }}"}), one("end", "noop")
