@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from flowscope.orchestrator.state_manager import ExecutionStateManager
 from flowscope.orchestrator.workflow_orchestrator import Outcome, WorkflowOrchestrator
 
 DEFAULT_DATA_DIR = ".flowscope"
+SWITCH_INTERVAL = 0.0005
 SECRET_PREFIX = "FLOWSCOPE_SECRET_"
 
 
@@ -187,6 +189,7 @@ class Engine:
         self._recover = recover
         self._grace = grace
         self._feed = _Feed()
+        self._switch_interval = SWITCH_INTERVAL
         self.orchestrator.publishers.append(self._feed)
 
     async def __aenter__(self) -> Engine:
@@ -198,6 +201,10 @@ class Engine:
 
     async def start_up(self) -> None:
         """Open the store and begin; a `StoreError` says why it cannot."""
+        # The journal's writer is a thread beside a busy event loop. With the interpreter's usual 5 ms between switches it
+        # would wait that long at every step of a commit.
+        self._switch_interval = sys.getswitchinterval()
+        sys.setswitchinterval(min(self._switch_interval, SWITCH_INTERVAL))
         self.store.start()
         try:
             await self.orchestrator.start()
@@ -211,6 +218,7 @@ class Engine:
         """Stop accepting, let external nodes finish for the grace period, make durable what happened."""
         await self.orchestrator.stop(self._grace)
         self.store.stop()
+        sys.setswitchinterval(self._switch_interval)
 
     async def start(
         self,

@@ -373,7 +373,7 @@ def test_a_claim_needs_no_room(data_dir: Path) -> None:
         while append(store, segment(f"filler{number}", 1, 1, data=b"x" * 3_000)).error is None:
             number += 1
         assert append(store, segment("a", 2, 2, data=b"y" * 3_000)).error is not None
-        claimed = store.claim("a")  # in place: needs no page
+        claimed = store.claim(["a"])[0]  # in place: needs no page
         assert claimed.epoch == 2
         assert set(append(store, segment("a", 2, 2)).conflicts) == {"a"}
 
@@ -528,7 +528,7 @@ def test_a_long_wal_is_moved_while_writing_goes_on(data_dir: Path) -> None:
         for seq in range(1, 20):
             submit(store, segment("a", seq, seq, data=b"x" * 1_000_000))
         append(store, segment("a", 20, 20))
-        store.claim("a")
+        store.claim(["a"])[0]
         assert store.statistics()["checkpoints"] >= 1
         assert (data_dir / "flowscope.db-wal").stat().st_size < 40_000_000
 

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from flowscope.errors import ExecutionNotFound, StoreCorrupt
+from flowscope.errors import StoreCorrupt
 from flowscope.journal import MemoryStore, SqliteStore
 from flowscope.orchestrator.ports import ExecutionQuery, ExecutionRow, LogLine, Retention, Segment, Store
 from flowscope.testing.store_conformance import row, sha, submit, together
@@ -120,15 +120,10 @@ class StoresAgree(RuleBasedStateMachine):
             definitions = [(digest, workflow, "", digest.encode())]
             assert submit(store, blobs=blobs, definitions=definitions, logs=logs).wait().error is None
 
-    @rule(execution_id=IDS)
-    def claim(self, execution_id: str) -> None:
-        found: list[ExecutionRow | None] = []
-        for store in self.stores:
-            try:
-                found.append(store.claim(execution_id))
-            except ExecutionNotFound:
-                found.append(None)
-        assert found[0] == found[1]
+    @rule(execution_ids=st.lists(IDS, max_size=3))
+    def claim(self, execution_ids: list[str]) -> None:
+        one, other = (store.claim(execution_ids) for store in self.stores)
+        assert one == other
 
     @rule(before=INSTANTS, limit=st.integers(0, 3), dry_run=st.booleans())
     def prune(self, before: float, limit: int, dry_run: bool) -> None:

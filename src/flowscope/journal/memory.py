@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flowscope.errors import ExecutionNotFound, StoreCorrupt, StoreUnavailable
+from flowscope.errors import StoreCorrupt, StoreUnavailable
 from flowscope.journal.admission import Standing, Standings, admitted_logs, digest, fault, judge, storable
 from flowscope.journal.references import references
 from flowscope.journal.search import matches, order
@@ -76,13 +76,13 @@ class _Contents:
         self._events += segment.last_seq - segment.first_seq + 1
         self._bytes += len(segment.lines)
 
-    def claim(self, execution_id: str) -> ExecutionRow:
+    def claim(self, execution_ids: Sequence[str]) -> list[ExecutionRow]:
         with self.lock:
-            standing = self.standings.get(execution_id)
-            if standing is None:
-                raise ExecutionNotFound(execution_id)
-            standing.epoch += 1
-            return standing.current()
+            wanted = dict.fromkeys(execution_ids)
+            standings = [self.standings[execution_id] for execution_id in wanted if execution_id in self.standings]
+            for standing in standings:
+                standing.epoch += 1
+            return [standing.current() for standing in standings]
 
     def prunable(self, retention: Retention) -> list[str]:
         with self.lock:
@@ -147,9 +147,9 @@ class MemoryStore:
         else:
             writer.submit(commit)
 
-    def claim(self, execution_id: str) -> ExecutionRow:
-        """Raise the epoch, after all that was submitted before; `ExecutionNotFound` if there is no such execution."""
-        return self._call(lambda: self._contents.claim(execution_id))
+    def claim(self, execution_ids: Sequence[str]) -> Sequence[ExecutionRow]:
+        """Raise the epochs, after all that was submitted before; the rows of those executions that exist."""
+        return self._call(lambda: self._contents.claim(execution_ids))
 
     def read(self, execution_id: str, after: int = 0, limit: int = 10_000) -> Sequence[Segment]:
         """Segments holding events after `after`, in order; at least one if there are any."""

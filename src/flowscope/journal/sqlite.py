@@ -104,10 +104,10 @@ class SqliteStore:
         else:
             writer.submit(commit)
 
-    def claim(self, execution_id: str) -> ExecutionRow:
-        """Raise the epoch, after all that was submitted before; `ExecutionNotFound` if there is no such execution."""
+    def claim(self, execution_ids: Sequence[str]) -> Sequence[ExecutionRow]:
+        """Raise the epochs, after all that was submitted before; the rows of those executions that exist."""
         writer, transactions = self._writing()
-        return writer.call(lambda: transactions.claim(execution_id))
+        return writer.call(lambda: transactions.claim(execution_ids))
 
     def read(self, execution_id: str, after: int = 0, limit: int = 10_000) -> Sequence[Segment]:
         """Segments holding events after `after`, in order; at least one if there are any."""

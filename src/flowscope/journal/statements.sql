@@ -80,7 +80,7 @@ INSERT INTO definitions (sha256, workflow_id, name, stored_at, document) VALUES 
 INSERT INTO workflows (workflow_id, latest) VALUES (?, ?) ON CONFLICT DO UPDATE SET latest = excluded.latest
 
 -- name: raise_epoch
-UPDATE executions SET epoch = ?2 WHERE number = ?1
+UPDATE executions SET epoch = epoch + 1 WHERE number IN (SELECT value FROM json_each(?))
 
 -- name: number
 SELECT number FROM executions WHERE execution_id = ?

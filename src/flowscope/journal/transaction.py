@@ -11,6 +11,7 @@ the transaction fails on its uniqueness and is done again with a look first. Aft
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,7 +21,6 @@ from typing import Any
 
 import apsw
 
-from flowscope.errors import ExecutionNotFound
 from flowscope.failpoints import failpoint
 from flowscope.journal.admission import Standing, Standings, begins, fault, is_unicode
 from flowscope.journal.batch import (
@@ -100,19 +100,17 @@ class Transactions:
 
     # --- tasks between batches ---
 
-    def claim(self, execution_id: str) -> ExecutionRow:
-        """Raise the epoch durably; `ExecutionNotFound` if there is no such execution."""
-        if not is_unicode(execution_id):
-            raise ExecutionNotFound(execution_id)
+    def claim(self, execution_ids: Sequence[str]) -> list[ExecutionRow]:
+        """Raise the epochs durably; the rows of those executions that exist."""
+        wanted = list(dict.fromkeys(execution_id for execution_id in execution_ids if is_unicode(execution_id)))
         with failures_at(self._path):
-            self._look_up([execution_id])
-        standing = self._standings.get(execution_id)
-        if standing is None:
-            raise ExecutionNotFound(execution_id)
+            self._look_up(wanted)
+        standings = [self._standings[execution_id] for execution_id in wanted if execution_id in self._standings]
         with self.task():
-            self._execute(SQL["raise_epoch"], standing.number, standing.epoch + 1)
+            self._execute(SQL["raise_epoch"], json.dumps([standing.number for standing in standings]))
+        for standing in standings:
             standing.epoch += 1
-        return standing.current()
+        return [standing.current() for standing in standings]
 
     def forget(self, execution_ids: Sequence[str]) -> None:
         """They have been pruned."""

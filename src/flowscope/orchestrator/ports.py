@@ -122,8 +122,9 @@ class Journal(Protocol):
         """Segments holding events with `seq > after`, in order (the first may begin earlier), about `limit` events at most."""
         ...
 
-    def claim(self, execution_id: str) -> ExecutionRow:
-        """Take an execution over: raise its epoch durably, so that every earlier owner's append conflicts."""
+    def claim(self, execution_ids: Sequence[str]) -> Sequence[ExecutionRow]:
+        """Take executions over, in one transaction: raise their epochs durably, so that every earlier owner's append
+        conflicts. Their rows, in the order asked; those that do not exist are left out."""
         ...
 
 

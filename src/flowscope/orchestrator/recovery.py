@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
-from flowscope.errors import ExecutionEnded, ExecutionNotFound, StoreError
+from flowscope.errors import StoreError
 from flowscope.execution.events import ErrorInfo, ExecutionFailed, encode_lines
-from flowscope.orchestrator.ports import UNENDED, Commit, CommitResult, ExecutionQuery, Segment
+from flowscope.orchestrator.ports import UNENDED, Commit, CommitResult, ExecutionQuery, ExecutionRow, Segment
 
 if TYPE_CHECKING:
     from flowscope.orchestrator.live_execution import LiveExecution
@@ -25,6 +25,7 @@ log = structlog.get_logger("flowscope.recovery")
 CRASHES = 3
 SWEEP = 10_000.0
 PAGE = 500
+CHUNK = 50
 
 
 class Recovery:
@@ -76,25 +77,30 @@ class Recovery:
                 for row in rows
                 if row.definition and not orchestrator.live(row.execution_id) and row.execution_id not in self.held
             ]
-            await asyncio.gather(*(self._take_up(row.execution_id, row.last_seq) for row in orphans))
-            count += len(orphans)
+            for first in range(0, len(orphans), CHUNK):
+                count += await self._take_up(orphans[first : first + CHUNK])
             if len(rows) < PAGE:
                 return count
             before = (rows[-1].started_at, rows[-1].execution_id)
 
-    async def _take_up(self, execution_id: str, seq: int) -> None:
+    async def _take_up(self, orphans: list[ExecutionRow]) -> int:
+        """Claim a few and let them go on; how many could be claimed. The loop gets its turn between one few and the next."""
+        orchestrator = self._orchestrator
         try:
-            await self._orchestrator.take_up(execution_id)
-        except (ExecutionEnded, ExecutionNotFound):
-            pass
-        except LookupError as error:
-            self.held[execution_id] = str(error)
-            log.warning("execution_held", execution_id=execution_id, reason=str(error))
+            claimed = await orchestrator.claim([row.execution_id for row in orphans])
         except StoreError as error:
-            log.error("recovery_refused", execution_id=execution_id, error=str(error))
-        except Exception as error:  # stored bytes must not stop the others from being recovered
-            log.error("recovery_failed", execution_id=execution_id, error=str(error), exc_info=error)
-            self._count_crash(execution_id, seq, error)
+            log.error("recovery_refused", error=str(error))
+            return 0
+        for row in claimed:
+            try:
+                orchestrator.adopt(row)
+            except LookupError as error:
+                self.held[row.execution_id] = str(error)
+                log.warning("execution_held", execution_id=row.execution_id, reason=str(error))
+            except Exception as error:  # stored bytes must not stop the others from being recovered
+                log.error("recovery_failed", execution_id=row.execution_id, error=str(error), exc_info=error)
+                self._count_crash(row.execution_id, row.last_seq, error)
+        return len(claimed)
 
     def _count_crash(self, execution_id: str, seq: int, error: Exception) -> None:
         """This process failed on an execution whose last durable event is `seq`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -33,7 +34,7 @@ from flowscope.orchestrator.inline_runner import InlineRunner
 from flowscope.orchestrator.library import Library
 from flowscope.orchestrator.live_execution import LiveExecution
 from flowscope.orchestrator.payloads import PayloadStore, encode
-from flowscope.orchestrator.ports import UNENDED, Clock, NodeRunner, Publisher, Store
+from flowscope.orchestrator.ports import UNENDED, Clock, ExecutionRow, NodeRunner, Publisher, Store
 from flowscope.orchestrator.recovery import Recovery
 from flowscope.orchestrator.sub_workflows import SubWorkflows
 
@@ -89,7 +90,7 @@ class WorkflowOrchestrator:
         self._runner = runner or InlineRunner()
         self._sub_workflows = SubWorkflows(self)
         self._recovery = Recovery(self)
-        self._claiming: dict[str, asyncio.Event] = {}
+        self._claiming = asyncio.Lock()
         self._driver: Driver | None = None
 
     # --- life ---
@@ -237,24 +238,25 @@ class WorkflowOrchestrator:
 
         `ExecutionNotFound`, `ExecutionEnded`; `WorkflowNotFound` or a `LookupError` where its definition cannot run here.
         """
-        while execution_id in self._claiming:
-            await self._claiming[execution_id].wait()
-        live = self.driver.live.get(execution_id)
-        if live is not None:
-            return live
-        row = self.store.row(execution_id)
-        if row is None:
-            raise ExecutionNotFound(execution_id)
-        if row.status not in UNENDED:
-            raise ExecutionEnded(execution_id, row.status)
-        self._claiming[execution_id] = asyncio.Event()
-        try:
-            return await self._claim(execution_id)
-        finally:
-            self._claiming.pop(execution_id).set()
+        while (live := self.driver.live.get(execution_id)) is None:
+            row = self.store.row(execution_id)
+            if row is None:
+                raise ExecutionNotFound(execution_id)
+            if row.status not in UNENDED:
+                raise ExecutionEnded(execution_id, row.status)
+            for claimed in await self.claim([execution_id]):
+                self.adopt(claimed)
+        return live
 
-    async def _claim(self, execution_id: str) -> LiveExecution:
-        claimed = await asyncio.to_thread(self.store.claim, execution_id)
+    async def claim(self, execution_ids: Sequence[str]) -> Sequence[ExecutionRow]:
+        """Claim what is neither here nor being claimed. Each row that comes back is to be adopted, at once."""
+        async with self._claiming:
+            wanted = [execution_id for execution_id in execution_ids if execution_id not in self.driver.live]
+            return await asyncio.to_thread(self.store.claim, wanted)
+
+    def adopt(self, claimed: ExecutionRow) -> LiveExecution:
+        """Fold a claimed execution's journal and let it go on."""
+        execution_id = claimed.execution_id
         program = self.library.stored_program(claimed.definition)
         live = LiveExecution(self.library.replay(execution_id, claimed.definition), program)
         live.shown = (claimed.status, claimed.detail)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from flowscope.errors import ExecutionNotFound, StoreCorrupt, StoreError, StoreUnavailable
+from flowscope.errors import StoreCorrupt, StoreError, StoreUnavailable
 from flowscope.orchestrator.ports import (
     Commit,
     CommitResult,
@@ -256,23 +256,24 @@ class StoreConformance:
 
     def test_a_claim_fences_off_the_earlier_owner(self, store: Store) -> None:
         append(store, segment("a", 1, 2, row=row("a", status="running", started_at=7.0)))
-        claimed = store.claim("a")
+        claimed = store.claim(["a"])[0]
         assert (claimed.epoch, claimed.last_seq, claimed.started_at) == (2, 2, 7.0)
         assert store.row("a") == claimed
         assert set(append(store, segment("a", 3, 3, epoch=1)).conflicts) == {"a"}
         assert append(store, segment("a", 3, 4, epoch=2)) == CommitResult()
-        assert store.claim("a").epoch == 3
+        assert store.claim(["a"])[0].epoch == 3
         assert set(append(store, segment("a", 5, 5, epoch=2)).conflicts) == {"a"}
         assert [each.epoch for each in store.read("a")] == [1, 2]
 
     def test_a_claim_comes_after_what_was_submitted(self, store: Store) -> None:
         receipt = submit(store, segment("a", 1, 4))
-        assert store.claim("a").last_seq == 4
+        assert store.claim(["a"])[0].last_seq == 4
         assert receipt.wait() == CommitResult()
 
     def test_an_unknown_execution_cannot_be_claimed(self, store: Store) -> None:
-        with pytest.raises(ExecutionNotFound):
-            store.claim("none")
+        append(store, segment("a", 1, 1))
+        assert [each.execution_id for each in store.claim(["none", "a", "a"])] == ["a"]
+        assert store.claim([]) == []
 
     # --- acknowledgement ---
 
@@ -309,7 +310,7 @@ class StoreConformance:
         epochs: list[int] = []
 
         def done(_: CommitResult) -> None:
-            epochs.append(store.claim("a").epoch)
+            epochs.append(store.claim(["a"])[0].epoch)
             store.submit(Commit(segments=[segment("a", 2, 2, epoch=2)], done=receipt))
 
         store.submit(Commit(segments=[segment("a", 1, 1)], done=done))
@@ -462,7 +463,7 @@ class StoreConformance:
 
     def test_the_logs_of_a_fenced_owner_are_refused_with_its_segment(self, store: Store) -> None:
         append(store, segment("a", 1, 1))
-        store.claim("a")
+        store.claim(["a"])[0]
         submit(store, segment("a", 2, 2), logs=[LogLine(execution_id="a", node_id="n", text="late")]).wait()
         assert list(store.logs("a")) == []
 
@@ -592,7 +593,7 @@ class StoreConformance:
         submit(
             store, segment("a", 1, 2), blobs=[(sha("a"), b"1")], definitions=[("d", "w", "", b"{}")], logs=[log]
         ).wait()
-        store.claim("a")
+        store.claim(["a"])[0]
         store.stop()
         store.start()
         store.start()
