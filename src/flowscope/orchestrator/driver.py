@@ -170,7 +170,7 @@ class Driver:
                     budget -= 1
                     binding = bindings[frame.scope.nodes[number]]
                     if binding.direct:
-                        self._call(live, frame, number, binding, now)
+                        now = self._call(live, frame, number, binding, now)
                     else:
                         live.working += 1
                         live.released.append(Attempt(live, frame, number, binding, self._voice.speak))
@@ -188,8 +188,8 @@ class Driver:
             self._queue.append(live)
         return budget
 
-    def _call(self, live: LiveExecution, frame: Frame, number: int, binding: Binding, now: float) -> None:
-        """A pure handler, on the spot."""
+    def _call(self, live: LiveExecution, frame: Frame, number: int, binding: Binding, now: float) -> float:
+        """A pure handler, on the spot; the time when it had answered."""
         attempt: Attempt | None = None
         try:
             if binding.bare:
@@ -198,12 +198,15 @@ class Driver:
                 attempt = Attempt(live, frame, number, binding, self._voice.speak)
                 attempt.prepare(self._payloads, self._surroundings, now)
                 answer = attempt.call()
+            now = self._clock.now()
             self._answers.take(live, frame, number, answer, attempt, now)
         except st.IllegalTransition:
             raise
         except Exception as error:  # noqa: BLE001 -- a handler may raise anything; it becomes the node's error
+            now = self._clock.now()
             info = attempt.failure(error) if attempt else describe(error)
             self._failed(live, frame, number, info, now)
+        return now
 
     def _failed(self, live: LiveExecution, frame: Frame, number: int, error: ErrorInfo, now: float) -> None:
         stimulus = Fail(
