@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -25,6 +24,7 @@ from flowscope.cli.listings import (
     print_nodes,
     reading,
 )
+from flowscope.cli.result import flush
 from flowscope.cli.running import Manner, resume_execution, run_workflow
 from flowscope.definition import load
 from flowscope.definition.drawing import as_svg, as_text
@@ -228,13 +228,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     try:
         code = app(given, prog_name="flowscope", standalone_mode=False)
-        sys.stdout.flush()
+        flush()
     except UsageError as error:
         return _complain_of_usage(error)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        return _reader_gone()
+    except SystemExit:
+        # Not standalone, typer leaves on its own for one reason: whoever read our output has closed it, as `head` does.
+        flush()
+        return SUCCESS
     except Exception as error:  # noqa: BLE001 -- the outermost frame: whatever reaches it becomes a sentence
         return complain(error, debug=debug)
     return code if isinstance(code, int) else SUCCESS
@@ -246,9 +248,3 @@ def _complain_of_usage(error: Exception) -> int:
     path = context.command_path if context else "flowscope"
     say_error(f"{message.rstrip('.')}. See: {path} --help")
     return USAGE
-
-
-def _reader_gone() -> int:
-    """Whoever read our output has closed it, as `head` does. Python would complain once more when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return SUCCESS

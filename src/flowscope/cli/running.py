@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -188,12 +188,13 @@ def _catch_up(engine: Engine, watcher: Watcher) -> None:
 
 def _report(outcome: Outcome, watcher: Watcher, manner: Manner) -> int:
     success = outcome.status == "success"
-    if manner.json:
-        write_line(msgspec.json.encode(as_object(outcome, watcher.view)))
-    elif success:
-        if not manner.quiet:
-            print(flush=True)
-        print_output(outcome.output)
+    with suppress(BrokenPipeError):  # how the run ended does not depend on anybody reading it
+        if manner.json:
+            write_line(msgspec.json.encode(as_object(outcome, watcher.view)))
+        elif success:
+            if not manner.quiet:
+                print(flush=True)
+            print_output(outcome.output)
     if not success:
         say_error(_sentence(outcome, watcher))
     return SUCCESS if success else FAILED
