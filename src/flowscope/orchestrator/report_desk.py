@@ -90,7 +90,7 @@ class ReportDesk:
             raise ExecutionEnded(execution_id, row.status)
         if row.definition:
             raise InputInvalid(f"Execution {execution_id} is run by flowscope itself; its nodes are not reported")
-        claimed = self._store.claim(execution_id)
+        (claimed,) = self._store.claim([execution_id])
         view, total = ExecutionView(execution_id), 0
         for event in history(self._store, execution_id):
             view.apply(event)
