@@ -20,7 +20,7 @@ import uvloop
 
 from flowscope.definition import load
 from flowscope.definition.workflow import JSON, Workflow
-from flowscope.errors import ExecutionNotFound, InputInvalid, NodeError
+from flowscope.errors import ExecutionNotFound, InputInvalid, NodeError, StoreUnavailable
 from flowscope.execution.events import TERMINAL, AnyEvent
 from flowscope.journal import MemoryStore, SqliteStore
 from flowscope.nodes.builtin import builtin_registry
@@ -82,6 +82,14 @@ class _Feed:
 
     def __init__(self) -> None:
         self.waiting: dict[str, list[asyncio.Event]] = {}
+        self.closed = False
+
+    def close(self) -> None:
+        """Nothing will be published any more: whoever waits hears of it."""
+        self.closed = True
+        for events in self.waiting.values():
+            for event in events:
+                event.set()
 
     def publish(self, segment: Segment, events: object) -> None:
         for event in self.waiting.get(segment.execution_id, ()):
@@ -100,7 +108,7 @@ class Run:
         self._live = live
 
     async def events(self, after: int = 0) -> AsyncIterator[AnyEvent]:
-        """The durable events with `seq > after`, in order, until the run ends."""
+        """The durable events with `seq > after`, in order, until the run ends; `StoreUnavailable` if the engine stops first."""
         woken = asyncio.Event()
         waiting = self._engine._feed.waiting.setdefault(self.execution_id, [])
         waiting.append(woken)
@@ -119,6 +127,8 @@ class Run:
                     continue
                 if row.status not in UNENDED:
                     return
+                if self._engine._feed.closed:
+                    raise StoreUnavailable("flowscope has stopped; the execution goes on when it is taken up again")
                 await woken.wait()
         finally:
             waiting.remove(woken)
@@ -205,6 +215,7 @@ class Engine:
         # would wait that long at every step of a commit.
         self._switch_interval = sys.getswitchinterval()
         sys.setswitchinterval(min(self._switch_interval, SWITCH_INTERVAL))
+        self._feed.closed = False
         self.store.start()
         try:
             await self.orchestrator.start()
@@ -216,8 +227,11 @@ class Engine:
 
     async def shut_down(self) -> None:
         """Stop accepting, let external nodes finish for the grace period, make durable what happened."""
-        await self.orchestrator.stop(self._grace)
-        self.store.stop()
+        try:
+            await self.orchestrator.stop(self._grace)
+        finally:
+            self.store.stop()
+            self._feed.close()
         sys.setswitchinterval(self._switch_interval)
 
     async def start(
