@@ -36,6 +36,9 @@ class SubWorkflows:
         orchestrator = self._orchestrator
         if call.document is not None:
             workflow = load(call.document, orchestrator.registry)
+        elif call.workflow_id == state.workflow_id:
+            # Its own version, which may not have reached the store yet: it runs ahead of the disk.
+            workflow = state.plan.workflow
         else:
             stored = orchestrator.store.latest_definition(call.workflow_id)
             if stored is None:
