@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from itertools import islice
 
 import msgspec
 from rich.console import Console
@@ -17,6 +18,7 @@ from flowscope.orchestrator.workflow_orchestrator import Outcome
 
 LINES = 40
 TEXT = 400
+DEPTH = 20
 WIDTH = 100
 """Columns of JSON in a pipe."""
 
@@ -44,7 +46,11 @@ def as_object(outcome: Outcome, view: ExecutionView) -> dict[str, JSON]:
 
 def print_json(value: JSON) -> None:
     """One value on stdout, whole."""
-    write_line(pretty(value, WIDTH).encode("utf-8", "backslashreplace"))
+    try:
+        text = pretty(value, WIDTH).encode()
+    except RecursionError:
+        text = msgspec.json.encode(value)
+    write_line(text)
 
 
 def write_line(data: bytes) -> None:
@@ -84,11 +90,24 @@ def pretty(value: JSON, width: int, indent: int = 0) -> str:
     inner = indent + 2
     if isinstance(value, dict):
         lines = [f"{json.dumps(key, ensure_ascii=False)}: {pretty(one, width, inner)}" for key, one in value.items()]
-    else:
+    elif any(isinstance(one, dict | list) for one in value):
         lines = [pretty(one, width, inner) for one in value]
+    else:
+        lines = _filled([json.dumps(one, ensure_ascii=False) for one in value], width - inner)
     opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
     space = "\n" + " " * inner
     return f"{opening}{space}{f',{space}'.join(lines)}\n{' ' * indent}{closing}"
+
+
+def _filled(words: list[str], width: int) -> list[str]:
+    """Short values side by side, as many as a line holds."""
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) + 3 <= width:
+            lines[-1] += f", {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _visible(line: str) -> str:
@@ -101,8 +120,11 @@ def _trimmed(value: JSON, depth: int = 0) -> JSON:
     if isinstance(value, str):
         return value if len(value) <= TEXT else f"{value[:TEXT]}… ({len(value):,} characters)"
     if isinstance(value, dict):
-        return {key: _trimmed(inner, depth + 1) for key, inner in value.items()} if depth < 20 else "…"
+        if depth >= DEPTH:
+            return "…"
+        shown = {key: _trimmed(value[key], depth + 1) for key in islice(value, LINES)}
+        return shown | ({"…": f"{len(value) - LINES:,} more"} if len(value) > LINES else {})
     if isinstance(value, list):
-        kept = [_trimmed(inner, depth + 1) for inner in value[:LINES]] if depth < 20 else ["…"]
+        kept = [_trimmed(inner, depth + 1) for inner in value[:LINES]] if depth < DEPTH else ["…"]
         return [*kept, f"… {len(value) - LINES:,} more"] if len(value) > LINES else kept
     return value
