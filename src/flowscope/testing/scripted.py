@@ -14,6 +14,7 @@ large graphs).
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, TypeAlias, assert_never
@@ -156,7 +157,7 @@ class ScriptedRun:
         self.events: list[AnyEvent] = []
         self.instructions: list[AnyInstruction] = []
         self.now = 1_000.0  # not 0, which in an event means no instant
-        self.turns: list[Turn] = []
+        self.turns: deque[Turn] = deque()
         self.steps: list[int] = [0]
         """How many events there were after each step: where a journal may end."""
         self._script = script or {}
@@ -200,14 +201,17 @@ class ScriptedRun:
 
     def answer(self, node_id: str = "", answer: Answer | None = None) -> bool:
         """Answer a turn, that node's or any; by the script, or like this. False if none will be answered."""
-        waiting = [turn for turn in self.turns if node_id in ("", turn.node_id)]
-        while waiting:
-            turn = waiting.pop(self._dice(len(waiting)))
+        turns = self.turns
+        places = range(len(turns)) if not node_id else [at for at, turn in enumerate(turns) if turn.node_id == node_id]
+        while places:
+            choice = self._dice(len(places))
+            turn = turns[places[choice]]
             stimulus = (answer or self._scripted(turn))(turn)
             if stimulus is not None:
-                self.turns.remove(turn)
+                del turns[places[choice]]
                 self.send(stimulus)
                 return True
+            places = [*places[:choice], *places[choice + 1 :]]
         return False
 
     def pass_time(self) -> bool:
@@ -303,9 +307,9 @@ class ScriptedRun:
         for instruction in out.instructions:
             if isinstance(instruction, SetTimer):
                 heapq.heappush(self._timers, (instruction.due, next(self._order), instruction))
-            elif isinstance(instruction, CancelNode):
-                gone = (instruction.node_id, instruction.path)
-                self.turns = [turn for turn in self.turns if (turn.node_id, turn.path) != gone]
+        gone = {(one.node_id, one.path) for one in out.instructions if isinstance(one, CancelNode)}
+        if gone:
+            self.turns = deque(turn for turn in self.turns if (turn.node_id, turn.path) not in gone)
         if self._check:
             invariants.check(self.state)
             folded = fold(self.state.execution_id, self.state.plan, self.events)
