@@ -34,6 +34,7 @@ from flowscope.orchestrator.ports import (
     ExecutionQuery,
     ExecutionRow,
     LogLine,
+    NodeRunner,
     Progress,
     Publisher,
     Segment,
@@ -184,6 +185,7 @@ class Engine:
         recover: bool = True,
         store: Store | None = None,
         publisher: Publisher | None = None,
+        runner: NodeRunner | None = None,
         grace: float = 30.0,
     ) -> None:
         directory = None if data_dir is None else Path(data_dir)
@@ -194,6 +196,7 @@ class Engine:
             self.state_manager,
             publisher,
             registry=self.registry,
+            runner=runner,
             surroundings=surroundings or surroundings_of(os.environ, directory),
         )
         self._recover = recover

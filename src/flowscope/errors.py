@@ -9,6 +9,9 @@
     │   │   ├── UnknownName
     │   │   └── BudgetExceeded
     │   ├── WorkflowNotFound
+    │   ├── WorkflowExists         the id of a new workflow is taken
+    │   ├── VersionConflict        somebody else has saved the workflow meanwhile
+    │   ├── KeyNotFound            no API key has that name
     │   ├── ExecutionNotFound
     │   ├── ExecutionEnded         the execution has ended and takes no more commands
     │   ├── ExecutionActive        the same execution id is already running
@@ -96,9 +99,34 @@ class BudgetExceeded(ExpressionError):
 
 
 class WorkflowNotFound(UserError):
+    """`version` is the one that was asked for, None for any."""
+
+    def __init__(self, workflow_id: str, version: int | None = None) -> None:
+        self.workflow_id = workflow_id
+        self.version = version
+        super().__init__(f"Workflow {workflow_id} {'' if version is None else f'version {version} '}not found")
+
+
+class WorkflowExists(UserError):
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = workflow_id
-        super().__init__(f"Workflow {workflow_id} not found")
+        super().__init__(f"There is a workflow {workflow_id} already")
+
+
+class VersionConflict(UserError):
+    """`expected` is the version the change was made from, `actual` the newest."""
+
+    def __init__(self, workflow_id: str, expected: int, actual: int) -> None:
+        self.workflow_id = workflow_id
+        self.expected = expected
+        self.actual = actual
+        super().__init__(f"Workflow {workflow_id} is at version {actual} by now, not {expected}")
+
+
+class KeyNotFound(UserError):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no API key named {name!r}")
 
 
 class ExecutionNotFound(UserError):

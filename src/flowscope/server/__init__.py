@@ -1,0 +1,1 @@
+"""flowscope over HTTP and WebSocket."""
