@@ -276,6 +276,7 @@ class WorkflowOrchestrator:
     async def _command(self, execution_id: str, stimulus: AnyStimulus) -> None:
         live = await self.take_up(execution_id)
         if live.state.ended:
+            await live.wait_for(0)  # an end that a crash could take back is not told
             raise ExecutionEnded(execution_id, live.state.status)
         self.driver.step(live, stimulus)
         await live.wait_for(live.state.seq)
