@@ -94,7 +94,8 @@ class House:
         """A process that is killed after so many seconds; whether it had recovered by then."""
         recoveries = len(self.told.recoveries)
         process, output = self._fork(finish=finish, once=once)
-        killed = self._listen(output, time.monotonic() + seconds, process)
+        with os.fdopen(output, "rb"):
+            killed = self._listen(output, time.monotonic() + seconds, process)
         _, status = os.waitpid(process, 0)
         if killed is (finish or once) or (not killed and status):
             self.oracle.violations.append(f"life {self.lives}: status {status}, {'killed' if killed else 'not killed'}")
