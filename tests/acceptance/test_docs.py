@@ -19,6 +19,7 @@ import pytest
 
 from flowscope import load_workflow
 from flowscope.definition import as_svg
+from flowscope.nodes.builtin import BUILTIN
 
 ROOT = Path(__file__).parents[2]
 TOP = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -90,6 +91,14 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(there), f"#{anchor} in {page.name}"
 
 
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_the_files_that_are_named_are_there(page: str) -> None:
+    text = FENCE.sub("", (ROOT / page).read_text("utf-8"))
+    named = [path for path in re.findall(r"`([\w./*]+)`", text) if path.endswith(("/", ".py", ".md", ".toml"))]
+    homes = (ROOT, ROOT / "src" / "flowscope", ROOT / "src" / "flowscope" / "nodes")
+    assert [path for path in named if not any(list(home.glob(path)) for home in homes)] == []
+
+
 def anchors(page: Path) -> set[str]:
     text = page.read_text("utf-8")
     headings = re.findall(r"^#+ (.*)$", FENCE.sub("", text), re.MULTILINE)
@@ -104,6 +113,11 @@ def test_the_index_names_every_page() -> None:
     index = (ROOT / "docs" / "README.md").read_text("utf-8")
     pages = [page.relative_to(ROOT / "docs") for page in (ROOT / "docs").rglob("*.md") if page.name != "README.md"]
     assert [str(page) for page in pages if f"({page})" not in index] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
+def test_the_number_of_node_types_is_right(page: str) -> None:
+    assert f"{len(BUILTIN)} node types" in (ROOT / page).read_text("utf-8")
 
 
 def test_the_picture_of_the_example_is_up_to_date() -> None:
