@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ import pytest
 import structlog
 
 from flowscope.cli import main
+from flowscope.cli.result import print_json
 from flowscope.journal.database import DATABASE_FILE
 
 FLOWSCOPE = str(Path(sys.executable).with_name("flowscope"))
@@ -162,6 +166,54 @@ def test_everything_is_in_the_data_directory(tmp_path: Path) -> None:
     flowscope("run", file, "--input", '{"name": "Ada"}', "--data", "elsewhere", cwd=tmp_path)
     assert (tmp_path / "elsewhere" / DATABASE_FILE).exists()
     assert not (tmp_path / ".flowscope").exists()
+
+
+def on_a_terminal(*arguments: str, cwd: Path) -> tuple[int, str]:
+    """One command on a terminal of 80 columns; its exit code, and all that it wrote there."""
+    parent, child = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    process = subprocess.Popen(
+        [FLOWSCOPE, *arguments], cwd=cwd, stdin=child, stdout=child, stderr=child, env=environment, close_fds=True
+    )
+    os.close(child)
+    written = bytearray()
+    with os.fdopen(parent, "rb", buffering=0) as terminal, suppress(OSError):  # Linux says EIO when all have left
+        while data := terminal.read(65_536):
+            written += data
+    return process.wait(TIMEOUT), written.decode()
+
+
+def test_a_terminal_shows_a_tree_and_gets_its_cursor_back(tmp_path: Path) -> None:
+    lists = workflow(node("make", "set", fields={"rows": "{{ range(5000) }}"}), node("bad", "simulate", fail=True))
+    code, text = on_a_terminal("run", write(tmp_path, lists), cwd=tmp_path)
+    assert code == 1
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is hidden while the tree is drawn"
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+    for words in (
+        "✓ Make",
+        "success",
+        "✗ Bad",
+        "Simulated failure of attempt 1",
+        "✗ failed",
+        "Error: The run failed at",
+    ):
+        assert words in plain
+
+
+def test_a_terminal_shows_no_more_of_a_result_than_anybody_reads(tmp_path: Path) -> None:
+    lists = workflow(node("make", "set", fields={"rows": "{{ range(5000) }}", "more": "{{ [{'a': range(99)}] * 30 }}"}))
+    code, text = on_a_terminal("run", write(tmp_path, lists), cwd=tmp_path)
+    assert code == 0
+    assert "more lines; --json prints all of it" in text
+    assert len(text.splitlines()) < 80
+
+
+def test_a_result_in_a_pipe_is_whole(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    value = {"long": list(range(200)), "deep": [{"a": ["é", None, 1.5]}] * 9, "empty": [[], {}], "text": "x" * 500}
+    print_json(value)
+    printed = capfdbinary.readouterr().out
+    assert json.loads(printed) == value
+    assert max(len(line) for line in printed.splitlines()) < 520
 
 
 # --- interruption and resuming ---
@@ -384,6 +436,27 @@ def test_a_data_directory_that_cannot_be(tmp_path: Path) -> None:
     file = write(tmp_path, GREET)
     (tmp_path / "taken").write_text("a file")
     assert_plain_error(flowscope("run", file, "--data", "taken", cwd=tmp_path), 1, "taken")
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    big = workflow(
+        node("make", "set", fields={"rows": "{{ range(3000) }}"}),
+        node("each", "map", items="{{ $json.rows }}"),
+        node("work", "simulate", parent="each"),
+    )
+    file = write(tmp_path, big)
+    full = subprocess.run(
+        ["/bin/sh", "-c", f"ulimit -f 1000 && exec {FLOWSCOPE} run {file} --execution-id x1 --json"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=TIMEOUT,
+    )
+    assert (full.returncode, full.stdout) == (1, b"")
+    said = full.stderr.decode()
+    assert said.startswith("Error: ") and said.endswith("Go on with: flowscope resume x1\n") and "Traceback" not in said
+    done = flowscope("resume", "x1", "--quiet", cwd=tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == list(range(3000))
 
 
 @pytest.mark.parametrize("arguments", [("run", "w.json"), ("executions",)])
