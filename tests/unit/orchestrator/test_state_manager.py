@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -327,9 +328,9 @@ def keep(store: MemoryStore, execution_id: str, events: list[AnyEvent], *, defin
         lines=encode_lines(events),
         row=ExecutionRow(execution_id=execution_id, workflow_id="w", definition=definition, status=status),
     )
-    store.submit(Commit(segments=[segment], done=lambda result: None))
-    with pytest.raises(ExecutionNotFound):
-        store.claim("")  # the writer works in order: what was submitted before is there when it has answered
+    durable = threading.Event()
+    store.submit(Commit(segments=[segment], done=lambda result: durable.set()))
+    assert durable.wait(10)
     return segment
 
 
