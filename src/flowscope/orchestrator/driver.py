@@ -111,7 +111,7 @@ class Driver:
 
     def tell(self, live: LiveExecution, stimulus: AnyStimulus) -> None:
         """Have the next turn decide."""
-        live.inbox.append(stimulus)
+        live.tell(stimulus)
         self._enqueue(live)
 
     def own(self, work: Any) -> None:
@@ -159,7 +159,7 @@ class Driver:
             now = self._clock.now()
             inbox = live.inbox
             if inbox:
-                live.inbox = []
+                live.inbox = None
                 for stimulus in inbox:
                     machine.decide(state, stimulus, now, decision)
             agenda = state.agenda
@@ -173,7 +173,7 @@ class Driver:
                         now = self._call(live, frame, number, binding, now)
                     else:
                         live.working += 1
-                        live.released.append(Attempt(live, frame, number, binding, self._voice.speak))
+                        decision.released.append(Attempt(live, frame, number, binding, self._voice.speak))
                 if decision.instructions:
                     self._obey(live)
             if decision.instructions:
@@ -181,7 +181,7 @@ class Driver:
         except Exception as error:  # noqa: BLE001 -- a fault of the machine must cost one execution, not the loop
             self._crashed(live, error)
             return budget
-        if decision.events or live.released:
+        if decision.events or decision.released:
             self.recorder.note(live)
         if agenda and not self.stopping and not live.queued:
             live.queued = True

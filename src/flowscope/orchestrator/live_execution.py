@@ -16,29 +16,55 @@ from flowscope.orchestrator.ports import ExecutionRow, Segment
 from flowscope.orchestrator.program import Program
 
 
+class Undurable(Decision):
+    """What was decided and is not with the journal yet, and the attempts that may start when it is durable."""
+
+    __slots__ = ("released",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released: list[Attempt] = []
+
+
 class LiveExecution:
     """`committed` is the last seq that is durable. `working` counts attempts that are with a runner, or will be when
-    their commit is through. `shown` is the status and detail the stored row has."""
+    their commit is through. `shown` is the status and detail the stored row has.
+
+    There may be many that only wait, so what is needed for a step is made for the step and dropped with its commit.
+    """
 
     __slots__ = (
-        "committed", "decision", "gone", "inbox", "logged", "program", "queued", "released", "shown", "state", "timers",
-        "waiters", "working",
+        "committed", "gone", "inbox", "logged", "program", "queued", "shown", "state", "timers", "undurable", "waiters",
+        "working",
     )  # fmt: skip
 
     def __init__(self, state: State, program: Program) -> None:
         self.state = state
         self.program = program
-        self.decision = Decision()
-        self.inbox: list[AnyStimulus] = []
+        self.undurable: Undurable | None = None
+        self.inbox: list[AnyStimulus] | None = None
         self.queued = False
         self.committed = state.seq
-        self.released: list[Attempt] = []
         self.working = 0
         self.shown = ("", "")
         self.logged = 0
         self.gone: FlowscopeError | None = None
         self.timers: dict[tuple[str, str], Callable[[], None]] | None = None
         self.waiters: list[tuple[int, asyncio.Future[None]]] | None = None
+
+    @property
+    def decision(self) -> Undurable:
+        """Where the next step puts what it decides."""
+        if self.undurable is None:
+            self.undurable = Undurable()
+        return self.undurable
+
+    def tell(self, stimulus: AnyStimulus) -> None:
+        """Keep a stimulus for the next turn."""
+        if self.inbox is None:
+            self.inbox = [stimulus]
+        else:
+            self.inbox.append(stimulus)
 
     def wait_for(self, seq: int) -> asyncio.Future[None]:
         """Done when event `seq` is durable (0: when the execution has ended and that is durable)."""

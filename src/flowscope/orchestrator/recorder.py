@@ -86,17 +86,17 @@ class Recorder:
         entries: list[Entry] = []
         count = 0
         for live in dirty.values():
-            events = live.decision.events
-            if live.gone is not None:
+            decision = live.undurable
+            if live.gone is not None or decision is None:
                 continue
+            events = decision.events
             if not events:
                 self._release_at_rest(live)
                 continue
-            live.decision.events = []
-            # A tuple of its own: what a later turn releases must not start with this commit.
-            released, live.released = tuple(live.released), []
+            # A later turn gets a fresh one: what it releases must not start with this commit.
+            live.undurable = None
             count += len(events)
-            entries.append((live, live.segment(events, encode_lines(events)), events, released))
+            entries.append((live, live.segment(events, encode_lines(events)), events, tuple(decision.released)))
         blobs = self._payloads.take_fresh()
         definitions, self._new_definitions = self._new_definitions, []
         logs, self._logs = self._logs, []
@@ -152,6 +152,7 @@ class Recorder:
 
     def _release_at_rest(self, live: LiveExecution) -> None:
         """Attempts no event announces (a container asked what next) start when all before them is durable."""
-        if live.released and live.committed == live.state.seq and not live.decision.events:
-            released, live.released = live.released, []
-            asyncio.get_running_loop().call_soon(self._owner.recorded, live, released)
+        decision = live.undurable
+        if decision and decision.released and not decision.events and live.committed == live.state.seq:
+            live.undurable = None
+            asyncio.get_running_loop().call_soon(self._owner.recorded, live, decision.released)
