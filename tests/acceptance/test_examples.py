@@ -176,6 +176,7 @@ def test_the_etl_writes_a_report_that_is_right(place: Path) -> None:
         f"against {rounded(mean(rain.values()), 0)} mm in a mean year."
     )
     assert result["output"]["headline"] in page
+    assert "rain, 120 mm and more" in page
     assert re.findall(r"<div><b>(\d+)</b>", page) == [
         str(len(days)),
         str(sum(day.rain > 0 for day in days)),
