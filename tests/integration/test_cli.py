@@ -208,6 +208,15 @@ def test_a_terminal_shows_no_more_of_a_result_than_anybody_reads(tmp_path: Path)
     assert len(text.splitlines()) < 80
 
 
+def test_an_output_without_icons_is_no_fault(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [FLOWSCOPE, "run", write(tmp_path, MAP)], cwd=tmp_path, env=environment, capture_output=True, timeout=TIMEOUT
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"? success in" in done.stdout
+
+
 def test_a_result_in_a_pipe_is_whole(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     value = {"long": list(range(200)), "deep": [{"a": ["é", None, 1.5]}] * 9, "empty": [[], {}], "text": "x" * 500}
     print_json(value)
