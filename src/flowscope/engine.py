@@ -204,6 +204,8 @@ class Engine:
         self._feed = _Feed()
         self._switch_interval = SWITCH_INTERVAL
         self.orchestrator.publishers.append(self._feed)
+        # Runs that are only reported do not pass the orchestrator; whoever watches is to see them all the same.
+        self.state_manager.publishers += [one for one in self.orchestrator.publishers if one is not self.state_manager]
 
     async def __aenter__(self) -> Engine:
         await self.start_up()
