@@ -56,11 +56,6 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     batch: Batch
     index: int
 
-    @property
-    def expansion(self) -> Batch:
-        """The batch, by its earlier name."""
-        return self.batch
-
 
 Payload: TypeAlias = bytes | Blob | Merge | Group | Item
 
