@@ -86,8 +86,8 @@ class Answers:
                 kind=answer.kind,
                 until=answer.until,
                 expires=bool(answer.signal and answer.until),
-                signal=answer.signal,
-                detail=answer.detail,
+                signal=attempt.redact(answer.signal) if attempt else answer.signal,
+                detail=attempt.redact(answer.detail) if attempt else answer.detail,
             )
         workflow, child = self._sub_workflows.called(live.state, frame, number, answer)
         return Suspend(

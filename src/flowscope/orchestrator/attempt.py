@@ -107,25 +107,15 @@ class Attempt:
         )
 
     def redact(self, text: str) -> str:
-        for secret in self.secrets:
+        # The longest first: one secret may be part of another.
+        for secret in sorted(self.secrets, key=len, reverse=True):
             if secret:
                 text = text.replace(secret, REDACTED).replace(encode_json(secret).decode()[1:-1], REDACTED)
         return text
 
     def failure(self, error: BaseException) -> ErrorInfo:
         """What is recorded of an exception."""
-        info = describe(error)
-        if not self.secrets:
-            return info
-        return ErrorInfo(
-            info.type,
-            self.redact(info.message),
-            info.code,
-            info.node_id,
-            info.place,
-            self.redact(info.detail),
-            info.retryable,
-        )
+        return describe(error, self.redact)
 
 
 def _input(state: State, frame: Frame, number: int, payloads: PayloadStore) -> JSON:
@@ -136,15 +126,15 @@ def _input(state: State, frame: Frame, number: int, payloads: PayloadStore) -> J
     return payloads.value(expansion.last or b"null") if expansion.items is None else None
 
 
-def describe(error: BaseException) -> ErrorInfo:
+def describe(error: BaseException, redact: Callable[[str], str] = str) -> ErrorInfo:
     """An exception as a fact: ours keep their facts, others get the line of the handler they came from."""
     name = type(error).__name__
-    message = (str(error) or name)[:LONGEST_MESSAGE]
+    message = redact(_words(error) or name)[:LONGEST_MESSAGE]
     if isinstance(error, ConfigInvalid):
         place = error.problems[0].place if error.problems else ""
         return ErrorInfo(name, message, error.code, place=place, retryable=False)
     if isinstance(error, NodeError):
-        return ErrorInfo(name, message, error.code, retryable=error.retryable)
+        return ErrorInfo(name, message, redact(_words(error.code)), retryable=bool(error.retryable))
     if isinstance(error, ExpressionError):
         return ErrorInfo(name, message, detail=error.source[:200], retryable=False)
     if isinstance(error, FlowscopeError):
@@ -152,3 +142,11 @@ def describe(error: BaseException) -> ErrorInfo:
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else ""
     return ErrorInfo(name, message, detail=where)
+
+
+def _words(said: object) -> str:
+    """What somebody's code says, as text that can be stored: their `__str__` may fail, and may give half a character."""
+    try:
+        return str(said).encode("utf-8", "replace").decode()
+    except Exception:  # noqa: BLE001 -- as above
+        return ""

@@ -18,8 +18,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import structlog
-
 from flowscope.errors import FlowscopeError, StoreError, StoreUnavailable
 from flowscope.execution import machine
 from flowscope.execution import status as st
@@ -28,6 +26,7 @@ from flowscope.execution.instructions import AnyInstruction, CancelNode, SetTime
 from flowscope.execution.state import Frame
 from flowscope.execution.stimuli import AnyStimulus, Fail, Fire
 from flowscope.failpoints import failpoint
+from flowscope.log import get_logger
 from flowscope.nodes.context import Surroundings
 from flowscope.orchestrator.answers import Answers
 from flowscope.orchestrator.attempt import Attempt, describe
@@ -39,7 +38,10 @@ from flowscope.orchestrator.recorder import Recorder
 from flowscope.orchestrator.sub_workflows import SubWorkflows
 from flowscope.orchestrator.voice import Voice
 
-log = structlog.get_logger("flowscope.driver")
+log = get_logger("flowscope.driver")
+
+THROWN = (Exception, SystemExit, GeneratorExit, asyncio.CancelledError)
+"""A handler may raise anything; it becomes the node's error. Only an interrupt is the process's own."""
 
 NODE_BUDGET = 1_000
 """Nodes a turn starts at most."""
@@ -202,7 +204,7 @@ class Driver:
             self._answers.take(live, frame, number, answer, attempt, now)
         except st.IllegalTransition:
             raise
-        except Exception as error:  # noqa: BLE001 -- a handler may raise anything; it becomes the node's error
+        except THROWN as error:
             now = self._clock.now()
             info = attempt.failure(error) if attempt else describe(error)
             self._failed(live, frame, number, info, now)
@@ -229,6 +231,10 @@ class Driver:
     def refused(self, live: LiveExecution, error: StoreError) -> None:
         """For the recorder: somebody else owns the execution, or the disk is at fault."""
         self.abandon(live, error)
+
+    def unwritable(self, live: LiveExecution, error: Exception) -> None:
+        """For the recorder: a handler's words got into an event that has no JSON."""
+        self._crashed(live, error)
 
     def unblocked(self) -> None:
         """For the recorder."""
@@ -280,7 +286,9 @@ class Driver:
         return frame.status[number] in _ANSWERABLE and frame.attempts[number] == attempt.attempt
 
     def _ended(self, live: LiveExecution) -> None:
-        self.live.pop(live.state.execution_id, None)
+        state = live.state
+        self.live.pop(state.execution_id, None)
+        log.info("execution_ended", execution_id=state.execution_id, status=state.status, seq=state.seq)
         live.stop_timers()
         self._household.ended(live)
         self._sub_workflows.tell_caller(live.state)

@@ -99,7 +99,8 @@ class InlineRunner:
                     answer = await (task.call() if task.is_async else self._in_thread(task))
             else:
                 answer = await (task.call() if task.is_async else self._in_thread(task))
-        except Exception as error:  # noqa: BLE001 -- a handler may raise anything; it becomes the node's error
+        except (Exception, SystemExit) as error:
+            # A handler may raise anything; it becomes the node's error.
             failure = error
             if isinstance(error, TimeoutError) and task.timeout and limit.expired():
                 task.cancel()
@@ -113,6 +114,20 @@ class InlineRunner:
             self._finished += 1
             report(task, answer, failure)
 
-    def _in_thread(self, task: Task) -> asyncio.Future[Any]:
+    async def _in_thread(self, task: Task) -> Any:
         assert self._pool is not None, "start() comes first"
-        return asyncio.get_running_loop().run_in_executor(self._pool, task.call)
+        answer, failure = await asyncio.get_running_loop().run_in_executor(self._pool, _called, task)
+        if failure is None:
+            return answer
+        if isinstance(failure, Exception) and not isinstance(failure, StopIteration):
+            raise failure
+        raise RuntimeError(f"The handler raised {type(failure).__name__}: {failure}") from failure
+
+
+def _called(task: Task) -> tuple[Any, BaseException | None]:
+    """What it raises comes back as a value: some exceptions mean something else to a future (`StopIteration` would be
+    lost, and its node would run for ever), or to the event loop (`SystemExit` would end it)."""
+    try:
+        return task.call(), None
+    except BaseException as error:  # noqa: BLE001 -- as above
+        return None, error

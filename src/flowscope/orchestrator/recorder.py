@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import structlog
-
 from flowscope.definition.workflow import Workflow
 from flowscope.errors import StoreError
 from flowscope.execution.events import AnyEvent, encode_lines
 from flowscope.failpoints import failpoint
+from flowscope.log import get_logger
 from flowscope.orchestrator.payloads import PayloadStore
 from flowscope.orchestrator.ports import Commit, CommitResult, LogLine, Publisher, Segment, Store
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from flowscope.orchestrator.attempt import Attempt
     from flowscope.orchestrator.live_execution import LiveExecution
 
-log = structlog.get_logger("flowscope.recorder")
+log = get_logger("flowscope.recorder")
 
 IN_FLIGHT = 20_000
 """Events on their way to the disk beyond which nothing more should be decided."""
@@ -34,6 +33,10 @@ class Owner(Protocol):
 
     def refused(self, live: LiveExecution, error: StoreError) -> None:
         """The segment was not kept: step back."""
+        ...
+
+    def unwritable(self, live: LiveExecution, error: Exception) -> None:
+        """Its events have no JSON: drop it."""
         ...
 
     def unblocked(self) -> None:
@@ -93,10 +96,15 @@ class Recorder:
             if not events:
                 self._release_at_rest(live)
                 continue
+            try:
+                lines = encode_lines(events)
+            except Exception as error:  # noqa: BLE001 -- what cannot be written must cost one execution, not this turn's
+                self._owner.unwritable(live, error)
+                continue
             # A later turn gets a fresh one: what it releases must not start with this commit.
             live.undurable = None
             count += len(events)
-            entries.append((live, live.segment(events, encode_lines(events)), events, tuple(decision.released)))
+            entries.append((live, live.segment(events, lines), events, tuple(decision.released)))
         blobs = self._payloads.take_fresh()
         definitions, self._new_definitions = self._new_definitions, []
         logs, self._logs = self._logs, []

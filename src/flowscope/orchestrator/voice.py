@@ -34,7 +34,7 @@ class Voice:
         if threading.get_ident() != self._thread:
             self._loop.call_soon_threadsafe(self.speak, attempt, kind, fraction, text)
             return
-        text = attempt.redact(text[:LOG_TEXT])
+        text = attempt.redact(text)[:LOG_TEXT]
         word = self._progress(attempt, fraction, text) if kind == "progress" else self._line(attempt, kind, text)
         if word is not None:
             for publisher in self._publishers:
