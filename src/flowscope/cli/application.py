@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
 from flowscope.cli.complaints import INTERRUPTED, SUCCESS, USAGE, complain, list_problems, say_error
@@ -77,10 +76,8 @@ def flowscope(
 
     Exit codes: 0 success · 1 failed · 2 invalid definition or usage · 130 interrupted.
     """
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.CRITICAL),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("flowscope").setLevel(logging.DEBUG if debug else logging.CRITICAL)
 
 
 @app.command()

@@ -10,17 +10,17 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import structlog
 
 from flowscope.errors import StoreError
 from flowscope.execution.events import ErrorInfo, ExecutionFailed, encode_lines
+from flowscope.log import get_logger
 from flowscope.orchestrator.ports import UNENDED, Commit, CommitResult, ExecutionQuery, ExecutionRow, Segment
 
 if TYPE_CHECKING:
     from flowscope.orchestrator.live_execution import LiveExecution
     from flowscope.orchestrator.workflow_orchestrator import WorkflowOrchestrator
 
-log = structlog.get_logger("flowscope.recovery")
+log = get_logger("flowscope.recovery")
 
 CRASHES = 3
 SWEEP = 10_000.0

@@ -6,16 +6,15 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import structlog
-
 from flowscope.definition.workflow import JSON
 from flowscope.errors import ExecutionActive, ExecutionEnded, ExecutionNotFound, InputInvalid, StoreError
 from flowscope.execution.events import TERMINAL, AnyEvent, ExecutionStarted, decode_lines, encode_lines
 from flowscope.execution.view import ENDED, ExecutionView
+from flowscope.log import get_logger
 from flowscope.orchestrator.ports import Clock, Commit, CommitResult, Journal, Segment, Store
 from flowscope.orchestrator.report import Report
 
-log = structlog.get_logger("flowscope.report")
+log = get_logger("flowscope.report")
 
 Announce = Callable[[Segment, Sequence[AnyEvent], JSON | None], None]
 

@@ -14,17 +14,16 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import structlog
-
 from flowscope.definition import decode
 from flowscope.definition.workflow import JSON
 from flowscope.execution.events import AnyEvent
 from flowscope.execution.view import ExecutionView, WorkflowShape
+from flowscope.log import get_logger
 from flowscope.orchestrator.execution_state import ExecutionState, ExecutionUpdate, Picture
 from flowscope.orchestrator.ports import Clock, LogLine, Progress, Publisher, Segment, Store
 from flowscope.orchestrator.report_desk import ReportDesk, history
 
-log = structlog.get_logger("flowscope.state")
+log = get_logger("flowscope.state")
 
 Callback = Callable[[ExecutionUpdate], object]
 

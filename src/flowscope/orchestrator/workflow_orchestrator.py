@@ -25,6 +25,7 @@ from flowscope.execution.events import Caller, ErrorInfo
 from flowscope.execution.state import State, result_of
 from flowscope.execution.stimuli import AnyStimulus, Cancel, Pause, Recover, Resume, Signal, Start
 from flowscope.failpoints import failpoint
+from flowscope.log import get_logger
 from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.context import Surroundings
 from flowscope.nodes.registry import Registry
@@ -37,6 +38,8 @@ from flowscope.orchestrator.payloads import PayloadStore, encode
 from flowscope.orchestrator.ports import UNENDED, Clock, ExecutionRow, NodeRunner, Publisher, Store
 from flowscope.orchestrator.recovery import Recovery
 from flowscope.orchestrator.sub_workflows import SubWorkflows
+
+log = get_logger("flowscope.orchestrator")
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -261,6 +264,7 @@ class WorkflowOrchestrator:
         live = LiveExecution(self.library.replay(execution_id, claimed.definition), program)
         live.shown = (claimed.status, claimed.detail)
         self.driver.live[execution_id] = live
+        log.info("execution_taken_up", execution_id=execution_id, epoch=claimed.epoch, seq=claimed.last_seq)
         failpoint("before_recover")
         self.driver.step(live, Recover(epoch=claimed.epoch))
         return live
@@ -287,4 +291,5 @@ class WorkflowOrchestrator:
         program = self.library.program(workflow)
         live = self.driver.live[execution_id] = LiveExecution(State(execution_id, program.plan), program)
         self.driver.tell(live, start)
+        log.info("execution_accepted", execution_id=execution_id, workflow_id=workflow.id)
         return live
