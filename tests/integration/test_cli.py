@@ -246,6 +246,25 @@ def test_a_signal_leaves_the_run_to_be_resumed(tmp_path: Path, number: signal.Si
     assert [(row["executionId"], row["endedAt"]) for row in listed] == [("x1", None)]
 
 
+def test_resume_answers_what_a_run_waits_for(tmp_path: Path) -> None:
+    file = write(tmp_path, workflow(node("ask", "wait", signal="approved")))
+    process = subprocess.Popen([FLOWSCOPE, "run", file, "--execution-id", "x1"], cwd=tmp_path, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if b"waiting for the signal 'approved'" in line:
+            break
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    bad = flowscope("resume", "x1", "--signal", "approved={", cwd=tmp_path)
+    assert (bad.returncode, bad.stdout) == (2, "") and bad.stderr.startswith("Error: --signal ")
+    unknown = flowscope("resume", "x1", "--signal", "refused", cwd=tmp_path)
+    assert unknown.returncode == 2 and "not waiting for a signal named 'refused'" in unknown.stderr
+    done = flowscope("resume", "x1", "--signal", 'approved={"by": "Ann"}', "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["output"] == {"by": "Ann"}
+
+
 def test_resume_goes_on_and_shows_an_end_again(tmp_path: Path) -> None:
     file = write(tmp_path, workflow(node("a"), node("b", "simulate", sleep=0.5), node("c")))
     process = subprocess.Popen([FLOWSCOPE, "run", file, "--execution-id", "x1"], cwd=tmp_path, stdout=subprocess.PIPE)

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from flowscope.cli.complaints import INTERRUPTED, SUCCESS, USAGE, complain, list_problems, say_error
-from flowscope.cli.documents import read_document, read_input
+from flowscope.cli.documents import read_document, read_input, read_signal
 from flowscope.cli.formats import counted
 from flowscope.cli.listings import (
     execution_object,
@@ -112,12 +112,29 @@ def run(
 
 
 @app.command()
-def resume(execution_id: ExecutionId, data: Data = DATA, json: AsJson = False, quiet: Quiet = False) -> int:
+def resume(
+    execution_id: ExecutionId,
+    answers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--signal",
+            metavar="NAME[=JSON]",
+            help="Answer what the run waits for; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Data = DATA,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
     """Go on with a run that was stopped or killed.
 
     What it had done stays done. A run that has ended shows its end once more.
+
+    A run that waits for a signal is answered with --signal: `--signal approved`, `--signal 'approved={"by": "Ann"}'`.
     """
-    return _exit_code(resume_execution(execution_id, Manner(data, json=json, quiet=quiet)))
+    signals = dict(read_signal(answer) for answer in answers or ())
+    return _exit_code(resume_execution(execution_id, Manner(data, json=json, quiet=quiet), signals))
 
 
 @app.command()

@@ -20,7 +20,13 @@ def read_document(path: Path) -> bytes:
     return _read(path, DEFAULT.document_bytes, "A workflow")
 
 
-def read_input(argument: str) -> JSON:
+def read_signal(argument: str) -> tuple[str, JSON]:
+    """`--signal`: a name, or a name, `=` and what `--input` takes; without one the payload is null."""
+    name, given, payload = argument.partition("=")
+    return name.strip(), read_input(payload, "--signal") if given else None
+
+
+def read_input(argument: str, option: str = "--input") -> JSON:
     """`--input`: JSON, or `@file`, or `-` for standard input. `InputInvalid` says where it is wrong."""
     if argument == "-":
         name, text = "The input on stdin", sys.stdin.buffer.read(INPUT_BYTES + 1)
@@ -30,7 +36,7 @@ def read_input(argument: str) -> JSON:
         path = Path(argument[1:])
         name, text = f"The input in {path}", _read(path, INPUT_BYTES, "An input")
     else:
-        name, text = "--input", argument.encode("utf-8", "surrogateescape")
+        name, text = option, argument.encode("utf-8", "surrogateescape")
     try:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):

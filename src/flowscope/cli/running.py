@@ -64,8 +64,8 @@ async def run_workflow(
             return await _follow(engine, run, watcher, manner, stopped)
 
 
-async def resume_execution(execution_id: str, manner: Manner) -> int:
-    """Go on with it to its end; one that has ended shows its end again. The exit code."""
+async def resume_execution(execution_id: str, manner: Manner, signals: dict[str, JSON]) -> int:
+    """Go on with it to its end, first answering what it waits for; one that has ended shows its end again. The exit code."""
     watcher = Watcher(ExecutionView(execution_id))
     async with Engine(manner.data, recover=False, publisher=watcher) as engine:
         row = engine.store.row(execution_id)
@@ -85,6 +85,8 @@ async def resume_execution(execution_id: str, manner: Manner) -> int:
                 run = await engine.take_up(execution_id)
             except LookupError as error:
                 raise InputInvalid(f"Execution {execution_id} cannot be run here: {error}") from None
+            for name, payload in signals.items():
+                await run.signal(name, payload)
             return await _follow(engine, run, watcher, manner, stopped)
 
 
