@@ -99,8 +99,7 @@ class InlineRunner:
                     answer = await (task.call() if task.is_async else self._in_thread(task))
             else:
                 answer = await (task.call() if task.is_async else self._in_thread(task))
-        except (Exception, SystemExit) as error:
-            # A handler may raise anything; it becomes the node's error.
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- a handler may raise anything; it becomes the node's error
             failure = error
             if isinstance(error, TimeoutError) and task.timeout and limit.expired():
                 task.cancel()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import msgspec
+
 from flowscope.definition import decode
 from flowscope.definition.workflow import Workflow
+from flowscope.errors import StoreCorrupt
 from flowscope.execution.events import AnyEvent, decode_lines
 from flowscope.execution.state import State, fold
 from flowscope.nodes.registry import Registry
-from flowscope.orchestrator.ports import Store
+from flowscope.orchestrator.ports import Segment, Store
 from flowscope.orchestrator.program import Program
 
 PROGRAMS = 256
@@ -41,17 +44,32 @@ class Library:
         return found or self.program(decode(self._store.definition(definition)))
 
     def history(self, execution_id: str, after: int = 0) -> list[AnyEvent]:
-        """The durable events with `seq > after`."""
+        """The durable events with `seq > after`; `StoreCorrupt` for bytes that are no events."""
         events: list[AnyEvent] = []
         while True:
             segments = self._store.read(execution_id, after)
             if not segments:
                 return events
             for segment in segments:
-                events += [event for event in decode_lines(segment.lines) if event.seq > after]
+                events += [event for event in _decoded(segment) if event.seq > after]
             after = segments[-1].last_seq
 
     def replay(self, execution_id: str, definition: str) -> State:
-        """An execution's state by folding its journal."""
+        """An execution's state by folding its journal; `StoreCorrupt` where its events do not fit each other."""
         program = self.stored_program(definition)
-        return fold(execution_id, program.plan, iter(self.history(execution_id)))
+        events = self.history(execution_id)
+        try:
+            return fold(execution_id, program.plan, iter(events))
+        except Exception as error:
+            message = f"The journal of execution {execution_id} cannot be folded: {error!r}"
+            raise StoreCorrupt(message, detail=repr(error)) from error
+
+
+def _decoded(segment: Segment) -> list[AnyEvent]:
+    try:
+        return decode_lines(segment.lines)
+    except msgspec.MsgspecError as error:
+        message = (
+            f"The journal of execution {segment.execution_id} holds no events after {segment.first_seq - 1}: {error}"
+        )
+        raise StoreCorrupt(message, detail=str(error)) from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from flowscope.errors import StoreError
+from flowscope.errors import StoreError, StoreUnavailable
 from flowscope.execution.events import ErrorInfo, ExecutionFailed, encode_lines
 from flowscope.log import get_logger
 from flowscope.orchestrator.ports import UNENDED, Commit, CommitResult, ExecutionQuery, ExecutionRow, Segment
@@ -39,6 +39,7 @@ class Recovery:
 
     async def begin(self) -> int:
         """Take up every execution that has not ended, and plan to look again; how many there were."""
+        self.stop()
         count = await self._sweep()
         self._plan()
         return count
@@ -97,6 +98,8 @@ class Recovery:
             except LookupError as error:
                 self.held[row.execution_id] = str(error)
                 log.warning("execution_held", execution_id=row.execution_id, reason=str(error))
+            except StoreUnavailable as error:
+                log.error("recovery_refused", execution_id=row.execution_id, error=str(error))
             except Exception as error:  # stored bytes must not stop the others from being recovered
                 log.error("recovery_failed", execution_id=row.execution_id, error=str(error), exc_info=error)
                 self._count_crash(row.execution_id, row.last_seq, error)

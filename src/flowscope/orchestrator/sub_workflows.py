@@ -46,7 +46,7 @@ class SubWorkflows:
             workflow = decode(stored[1])
         if state.execution_id.count(":") >= DEEPEST:
             raise NodeError(f"Sub-workflows are more than {DEEPEST} deep: does one call itself?", retryable=False)
-        orchestrator.driver.recorder.define(workflow)
+        orchestrator.define(workflow)
         node_id = frame.scope.ids[number]
         path = key_of(frame)
         key = f"{path}.{node_id}" if path else node_id
@@ -92,11 +92,9 @@ class SubWorkflows:
         if state.status == "success":
             output = payloads.keep(payloads.build(result_of(state.root)))
             answer = Succeed(node_id=caller.node_id, path=caller.path, attempt=attempt, output=output)
-            self._orchestrator.driver.tell(live, answer)
+            self._orchestrator.tell(live, answer)
             return
         error = state.error or ErrorInfo("Cancelled", "it was cancelled", retryable=False)
         message = f"Sub-workflow {state.execution_id}: {error.message}"
         info = ErrorInfo(error.type, message, error.code, detail=error.node_id)
-        self._orchestrator.driver.tell(
-            live, Fail(node_id=caller.node_id, path=caller.path, attempt=attempt, error=info)
-        )
+        self._orchestrator.tell(live, Fail(node_id=caller.node_id, path=caller.path, attempt=attempt, error=info))

@@ -18,6 +18,7 @@ from flowscope.errors import (
     ExecutionNotFound,
     InputInvalid,
     SignalNotAwaited,
+    StoreCorrupt,
     StoreUnavailable,
 )
 from flowscope.execution import status as st
@@ -252,16 +253,22 @@ class WorkflowOrchestrator:
         return live
 
     async def claim(self, execution_ids: Sequence[str]) -> Sequence[ExecutionRow]:
-        """Claim what is neither here nor being claimed. Each row that comes back is to be adopted, at once."""
+        """Claim what is neither here, nor being claimed, nor ended since. Each row that comes back is to be adopted, at
+        once."""
         async with self._claiming:
             wanted = [execution_id for execution_id in execution_ids if execution_id not in self.driver.live]
-            return await asyncio.to_thread(self.store.claim, wanted)
+            claimed = await asyncio.to_thread(self.store.claim, wanted)
+            return [row for row in claimed if row.status in UNENDED]
 
     def adopt(self, claimed: ExecutionRow) -> LiveExecution:
         """Fold a claimed execution's journal and let it go on."""
         execution_id = claimed.execution_id
         program = self.library.stored_program(claimed.definition)
         live = LiveExecution(self.library.replay(execution_id, claimed.definition), program)
+        if live.state.seq != claimed.last_seq:
+            raise StoreCorrupt(
+                f"The journal of execution {execution_id} ends at {live.state.seq}, not at {claimed.last_seq}"
+            )
         live.shown = (claimed.status, claimed.detail)
         self.driver.live[execution_id] = live
         log.info("execution_taken_up", execution_id=execution_id, epoch=claimed.epoch, seq=claimed.last_seq)
@@ -284,6 +291,16 @@ class WorkflowOrchestrator:
             raise ExecutionEnded(execution_id, live.state.status)
         self.driver.step(live, stimulus)
         await live.wait_for(live.state.seq)
+
+    def tell(self, live: LiveExecution, stimulus: AnyStimulus) -> None:
+        """Have an execution in memory decide, even while stopping: what has ended by then is still to be recorded."""
+        if self._driver is not None:
+            self._driver.tell(live, stimulus)
+
+    def define(self, workflow: Workflow) -> None:
+        """Have the next commit bring the definition to the store, even while stopping."""
+        if self._driver is not None:
+            self._driver.recorder.define(workflow)
 
     def admit(self, workflow: Workflow, execution_id: str, start: Start) -> LiveExecution:
         """Put a new execution into memory and on its way; the caller has seen that its id is free."""
