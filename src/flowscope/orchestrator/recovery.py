@@ -139,6 +139,7 @@ class Recovery:
         def show() -> None:
             for publisher in orchestrator.publishers:
                 publisher.publish(segment, [event])
+            orchestrator.quarantined(ended)
 
         def done(result: CommitResult) -> None:
             if result.error is None and not result.conflicts:

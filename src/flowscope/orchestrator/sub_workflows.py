@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from flowscope.definition import decode, load
 from flowscope.definition.workflow import Workflow
-from flowscope.errors import NodeError, WorkflowNotFound
+from flowscope.errors import NodeError, StoreCorrupt, WorkflowNotFound
 from flowscope.execution.events import Caller, ErrorInfo
 from flowscope.execution.instructions import StartChild
 from flowscope.execution.state import Frame, State, key_of, result_of
 from flowscope.execution.stimuli import Fail, Start, Succeed
 from flowscope.nodes.answer import Call
-from flowscope.orchestrator.ports import UNENDED
+from flowscope.orchestrator.ports import UNENDED, ExecutionRow
 
 if TYPE_CHECKING:
     from flowscope.orchestrator.live_execution import LiveExecution
@@ -59,7 +59,8 @@ class SubWorkflows:
         orchestrator = self._orchestrator
         await live.wait_for(live.state.seq)
         child = instruction.child
-        if live.gone is not None or orchestrator.live(child):
+        waiting = _waiting(live.state, instruction.node_id, instruction.path, child)
+        if live.gone is not None or orchestrator.live(child) or waiting is None:
             return
         row = orchestrator.store.row(child)
         if row is None:
@@ -70,7 +71,10 @@ class SubWorkflows:
         elif row.status in UNENDED:
             await orchestrator.take_up(child)
         else:
-            self.tell_caller(orchestrator.library.replay(child, row.definition))
+            try:
+                self.tell_caller(orchestrator.library.replay(child, row.definition))
+            except StoreCorrupt:
+                self.quarantined(row)
 
     async def cancel(self, child: str) -> None:
         if self._orchestrator.live(child):
@@ -82,11 +86,10 @@ class SubWorkflows:
         live = self._orchestrator.live(caller.execution_id) if caller else None
         if caller is None or live is None:
             return
-        frame = live.state.frames.get(caller.path)
-        number = frame.scope.index.get(caller.node_id) if frame else None
-        wait = (frame.suspensions or {}).get(number) if frame and number is not None else None
-        if frame is None or number is None or wait is None or wait.child != state.execution_id:
+        waiting = _waiting(live.state, caller.node_id, caller.path, state.execution_id)
+        if waiting is None:
             return
+        frame, number = waiting
         attempt = frame.attempts[number]
         payloads = self._orchestrator.payloads
         if state.status == "success":
@@ -98,3 +101,22 @@ class SubWorkflows:
         message = f"Sub-workflow {state.execution_id}: {error.message}"
         info = ErrorInfo(error.type, message, error.code, detail=error.node_id)
         self._orchestrator.tell(live, Fail(node_id=caller.node_id, path=caller.path, attempt=attempt, error=info))
+
+    def quarantined(self, row: ExecutionRow) -> None:
+        """A child was ended without being understood: only its row tells whose it was."""
+        live = self._orchestrator.live(row.caller_execution_id)
+        for frame in list(live.state.frames.values()) if live else ():
+            for number, wait in list((frame.suspensions or {}).items()):
+                if live and wait.child == row.execution_id:
+                    message = f"Sub-workflow {row.execution_id}: {row.error}"
+                    error = ErrorInfo("Quarantined", message, retryable=False)
+                    node_id, attempt = frame.scope.ids[number], frame.attempts[number]
+                    self._orchestrator.tell(live, Fail(node_id=node_id, path=frame.path, attempt=attempt, error=error))
+
+
+def _waiting(state: State, node_id: str, path: str, child: str) -> tuple[Frame, int] | None:
+    """The node, if it still waits for that child."""
+    frame = state.frames.get(path)
+    number = frame.scope.index.get(node_id) if frame else None
+    wait = (frame.suspensions or {}).get(number) if frame and number is not None else None
+    return (frame, number) if frame and number is not None and wait and wait.child == child else None

@@ -297,6 +297,10 @@ class WorkflowOrchestrator:
         if self._driver is not None:
             self._driver.tell(live, stimulus)
 
+    def quarantined(self, row: ExecutionRow) -> None:
+        """An execution was ended without being understood; its caller, if it has one, hears of it."""
+        self._sub_workflows.quarantined(row)
+
     def define(self, workflow: Workflow) -> None:
         """Have the next commit bring the definition to the store, even while stopping."""
         if self._driver is not None:
