@@ -303,6 +303,45 @@ async def test_a_poisoned_journal_is_quarantined_and_stops_nobody_else(tmp_path:
         assert engine.executions(ExecutionQuery(statuses=UNENDED)) == []
 
 
+async def test_a_caller_hears_that_its_sub_workflow_was_quarantined(tmp_path: Path) -> None:
+    outer = chain("outer", one("go", "manual_trigger"), one("call", "execute_workflow", {"workflow": WAITING}))
+    watcher = Watcher()
+    async with Engine(tmp_path, publisher=watcher) as engine:
+        for name in ("early", "late"):
+            await engine.start(outer, execution_id=name)
+            await watcher.event(NodeSuspended, f"{name}:call", signal="yes")
+    with closing(apsw.Connection(str(tmp_path / "flowscope.db"))) as database:
+        database.execute(
+            "UPDATE segments SET lines = CAST('poison' AS BLOB) WHERE key >> 32 IN"
+            " (SELECT number FROM executions WHERE execution_id LIKE '%:call')"
+        )
+    async with Engine(tmp_path) as engine:
+        for _ in range(2):
+            await engine.orchestrator.recover()
+        outcome = await engine.run("early").outcome()
+        assert outcome.error is not None
+        assert (outcome.status, outcome.error.type, outcome.error.node_id) == ("failed", "Quarantined", "call")
+        assert (await engine.run("late").outcome()).status == "failed"
+
+
+async def test_a_call_that_was_cancelled_before_it_was_durable_starts_nothing(tmp_path: Path) -> None:
+    gate = Gate()
+    inner = chain("inner", one("go", "manual_trigger"), one("wall", "gate"))
+    outer = chain("outer", one("go", "manual_trigger"), one("call", "execute_workflow", {"workflow": inner}))
+    async with Engine(tmp_path, registry=registry_with(gate.type)) as engine:
+        starting = asyncio.create_task(engine.start(outer, execution_id="o"))
+        await asyncio.sleep(0)  # it is admitted
+        await asyncio.sleep(0)  # it has had its turn, and nothing of that is durable
+        live = engine.orchestrator.live("o")
+        assert live is not None
+        assert live.committed < live.state.seq
+        await engine.orchestrator.cancel("o")
+        assert (await (await starting).outcome()).status == "cancelled"
+    async with Engine(tmp_path, registry=registry_with(gate.type)) as engine:
+        assert [row.execution_id for row in engine.executions()] == ["o"]
+    assert gate.calls == 0
+
+
 # --- a node type that is missing ---
 
 
