@@ -9,7 +9,6 @@ every node has ended: both are empty after a step, because `settling.settle` has
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -101,7 +100,7 @@ class State:
         self.input: Payload = b"{}"
         self.root = Frame(plan.root, "", None, -1, -1)
         self.frames: dict[str, Frame] = {"": self.root}
-        self.agenda: deque[tuple[Frame, int]] = deque()
+        self.agenda: list[tuple[Frame, int]] = []
         self.dead: list[tuple[Frame, int]] = []
         self.through: list[Frame] = []
 

@@ -166,8 +166,10 @@ class Driver:
                     machine.decide(state, stimulus, now, decision)
             agenda = state.agenda
             bindings = live.program.bindings
-            while agenda and budget > 0 and not self.stopping:
-                frame, number = agenda.popleft()
+            taken = 0
+            while taken < len(agenda) and budget > 0 and not self.stopping:
+                frame, number = agenda[taken]
+                taken += 1
                 if machine.begin(state, frame, number, now, decision):
                     budget -= 1
                     binding = bindings[frame.scope.nodes[number]]
@@ -178,6 +180,7 @@ class Driver:
                         decision.released.append(Attempt(live, frame, number, binding, self._voice.speak))
                 if decision.instructions:
                     self._obey(live)
+            del agenda[:taken]
             if decision.instructions:
                 self._obey(live)
         except Exception as error:  # noqa: BLE001 -- a fault of the machine must cost one execution, not the loop

@@ -54,6 +54,14 @@ def encode(value: JSON) -> bytes:
     return data
 
 
+def _must_fit(size: int) -> None:
+    if size > LARGEST:
+        raise PayloadTooLarge(
+            f"The value is {size / 1048576:.0f} MiB; at most {LARGEST // 1048576} MiB are kept. "
+            "Write it to a file and pass the path on"
+        )
+
+
 def _has_nan(value: JSON) -> bool:
     stack = [value]
     while stack:
@@ -82,11 +90,7 @@ class PayloadStore:
         """The bytes themselves, or a reference if they are large; `PayloadTooLarge` beyond 64 MiB."""
         if len(data) <= INLINE:
             return data
-        if len(data) > LARGEST:
-            raise PayloadTooLarge(
-                f"The output is {len(data) / 1048576:.0f} MiB; at most {LARGEST // 1048576} MiB are kept. "
-                "Write it to a file and pass the path on"
-            )
+        _must_fit(len(data))
         sha256 = hashlib.sha256(data).hexdigest()
         self._fresh.append((sha256, data))
         self._unwritten[sha256] = data
@@ -103,7 +107,13 @@ class PayloadStore:
                 self._remember(sha256, data)
 
     def build(self, payload: Payload) -> bytes:
-        """The value as JSON bytes."""
+        """The value as JSON bytes; `PayloadTooLarge` beyond 64 MiB, or nested beyond what can be built."""
+        try:
+            return self._build(payload)
+        except RecursionError:
+            raise PayloadTooLarge("The value is nested too deep: too many joins one inside the other") from None
+
+    def _build(self, payload: Payload) -> bytes:
         if isinstance(payload, bytes):
             return payload
         if isinstance(payload, Blob):
@@ -111,18 +121,17 @@ class PayloadStore:
         if isinstance(payload, Item):
             return self._items(payload.batch)[payload.index]
         if isinstance(payload, Group):
-            parts = [self.build(part) for part in payload.parts]
+            parts = [self._build(part) for part in payload.parts]
+            # Parts are shared, so a value can be far larger than what it is made of.
+            _must_fit(sum(map(len, parts)))
             if payload.keys is None:
                 return b"[" + b",".join(parts) + b"]"
-            return (
-                b"{"
-                + b",".join(_encode(key) + b":" + part for key, part in zip(payload.keys, parts, strict=True))
-                + b"}"
-            )
+            fields = (_encode(key) + b":" + part for key, part in zip(payload.keys, parts, strict=True))
+            return b"{" + b",".join(fields) + b"}"
         if isinstance(payload, Merge):
             merged: dict[str, JSON] = {}
             for part in payload.parts:
-                value = _decode(self.build(part))
+                value = _decode(self._build(part))
                 merged.update(
                     value if isinstance(value, dict) else {"items" if isinstance(value, list) else "value": value}
                 )

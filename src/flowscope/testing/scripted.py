@@ -183,10 +183,7 @@ class ScriptedRun:
         agenda = self.state.agenda
         if not agenda or self.state.paused:
             return False
-        place = self._dice(len(agenda))
-        agenda.rotate(-place)
-        frame, number = agenda.popleft()
-        agenda.rotate(place)
+        frame, number = agenda.pop(self._dice(len(agenda)))
         out = Decision()
         if begin(self.state, frame, number, self.now, out):
             expansion = frame.expansion(number)

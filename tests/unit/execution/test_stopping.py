@@ -136,7 +136,7 @@ def test_cancelling_ends_everything_whatever_its_status() -> None:
     run.crash()
     for node_id in ("running", "inner", "inner"):
         place = next(at for at, (frame, number) in enumerate(run.state.agenda) if frame.scope.ids[number] == node_id)
-        run.state.agenda.rotate(-place)
+        run.state.agenda.insert(0, run.state.agenda.pop(place))
         run.take()
     assert run.statuses["lost"] == "ready" and run.statuses["asking"] == "asking"
     run.cancel("enough")
