@@ -95,9 +95,10 @@ class Scope:
 
 
 class Plan:
-    """The scopes of a workflow; `root` is the top level."""
+    """The scopes of a workflow; `root` is the top level. `default_trigger` starts a run that names none: a manual trigger if
+    there is one, else the first."""
 
-    __slots__ = ("labels", "root", "scopes", "timeout", "total_nodes", "workflow")
+    __slots__ = ("default_trigger", "labels", "root", "scopes", "timeout", "total_nodes", "workflow")
 
     def __init__(self, workflow: Workflow, root: Scope, scopes: dict[str, Scope]) -> None:
         self.workflow = workflow
@@ -105,6 +106,9 @@ class Plan:
         self.scopes = scopes
         self.total_nodes = len(workflow.nodes)
         self.timeout = workflow.settings.timeout
+        triggers = [node for node in root.nodes if node.is_trigger]
+        manual = [node for node in triggers if node.kind == "manual_trigger"]
+        self.default_trigger = (manual or triggers)[0].id if triggers else ""
         self.labels = {node.id: node.label for node in workflow.nodes}
 
 

@@ -24,7 +24,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flowscope.definition.plan import NodePlan
 from flowscope.execution import status as st
 from flowscope.execution.containers import MAX_OPEN, expand
 from flowscope.execution.decision import Decision, carried, record
@@ -53,7 +52,7 @@ from flowscope.execution.stimuli import (
 )
 from flowscope.execution.waiting import fire, signal, suspend
 
-__all__ = ["MAX_OPEN", "Decision", "begin", "decide", "default_trigger", "succeed"]
+__all__ = ["MAX_OPEN", "Decision", "begin", "decide", "succeed"]
 
 
 def decide(state: State, stimulus: AnyStimulus, now: float, out: Decision) -> None:
@@ -73,19 +72,12 @@ def _start(state: State, stimulus: Start, now: float, out: Decision) -> None:
     event = ExecutionStarted(
         seq=1, at=now, workflow_id=plan.workflow.id, workflow_name=plan.workflow.name,
         definition=stimulus.definition or plan.workflow.hash, total_nodes=plan.total_nodes, input=raw, input_blob=blob,
-        trigger=stimulus.trigger or default_trigger(plan.root.nodes), deadline=deadline,
+        trigger=stimulus.trigger or plan.default_trigger, deadline=deadline,
         parent_execution_id=stimulus.parent_execution_id, caller=stimulus.caller, user_id=stimulus.user_id,
     )  # fmt: skip
     record(state, event, out)
     if deadline:
         out.instructions.append(SetTimer("", "", 0, deadline))
-
-
-def default_trigger(nodes: tuple[NodePlan, ...]) -> str:
-    """The trigger that fires when none is named: a manual one if there is one, else the first; empty without any."""
-    triggers = [node for node in nodes if node.is_trigger]
-    manual = [node for node in triggers if node.kind == "manual_trigger"]
-    return (manual or triggers)[0].id if triggers else ""
 
 
 def _begin(state: State, stimulus: Begin, now: float, out: Decision) -> None:
