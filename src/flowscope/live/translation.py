@@ -1,0 +1,217 @@
+"""From events to messages: what a viewer must be told so that its picture stays the server's.
+
+A message is sent when something shown has changed, and it holds the whole node, or the whole run, as it is after the event.
+So a message may be applied twice, and a later one makes an earlier one of the same subject needless: conflation drops it.
+
+    event ──> ExecutionView.apply ──> nodes it touched, shown otherwise than before ──> NODE_UPDATE each
+                                 └──> the run, shown otherwise than before          ──> EXECUTION_UPDATE
+
+Of a node in a loop or a map only the aggregate is shown, and of a container's iterations whole percents and failures, so
+that a map of 100,000 items costs its viewers a few hundred messages. What is shown is kept here beside the view: a
+snapshot is what was said last, for each node, and so the same as the sum of the messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+from msgspec import UNSET
+
+from flowscope.execution.events import (
+    AnyEvent,
+    NodeCancelled,
+    NodeEvent,
+    NodeFailed,
+    NodeSkipped,
+    NodeSucceeded,
+)
+from flowscope.execution.view import ExecutionView, NodeView, WorkflowShape
+from flowscope.live.protocol import (
+    ExecutionUpdate,
+    ExecutionUpdateData,
+    Iterations,
+    NodeEntry,
+    SnapshotData,
+    encode,
+)
+from flowscope.live.visuals import visual
+
+LONGEST_ERROR: Final = 4_000
+"""Characters of an error's message that are shown."""
+
+_ENDS_OR_RESTARTS: Final = (NodeSucceeded, NodeFailed, NodeCancelled, NodeSkipped)
+"""Events of a container, outside any iteration, that change what its body shows."""
+
+
+class Encoded(msgspec.Struct, frozen=True, gc=False):
+    """One durable message, encoded once for all viewers. `subject` is the node's id, or empty for the run itself; `last`
+    says that it is the last of its event."""
+
+    seq: int
+    subject: str
+    last: bool
+    body: bytes
+
+
+class Translator:
+    """Folds the events of one execution, and says what each changes for those who look on."""
+
+    def __init__(self, execution_id: str, shape: WorkflowShape | None) -> None:
+        self.shape = shape
+        self.view = ExecutionView(execution_id, shape)
+        self._entries: dict[str, NodeEntry] = {}
+        self._signs: dict[str, tuple[object, ...]] = {}
+        self._run: tuple[object, ...] = ()
+        self._id = encode(execution_id)
+
+    @property
+    def seq(self) -> int:
+        return self.view.seq
+
+    def fold(self, event: AnyEvent) -> None:
+        """Apply an event that nobody needs to be told of."""
+        if self._changes(event) is not None:
+            self._run = self._sign_of_run()
+
+    def translate(self, event: AnyEvent) -> list[Encoded]:
+        """Apply an event; what it changed, in the order to be told. An event that was applied before changes nothing."""
+        changes = self._changes(event)
+        if changes is None:
+            return []
+        sign = self._sign_of_run()
+        tell_run, self._run = sign != self._run, sign
+        return self._encode(event.seq, changes, tell_run)
+
+    def entry(self, node_id: str) -> NodeEntry | None:
+        """A node as it is shown; None if there is none, or nothing has been said of it."""
+        return self._entries.get(node_id)
+
+    def entries(self) -> Iterator[NodeEntry]:
+        """Every node as it is shown, in the order of the definition."""
+        for node in self.view.nodes.values():
+            yield self._entries.get(node.node_id) or _entry(node, 0)
+
+    def snapshot(self) -> SnapshotData:
+        """The run as it is now, without its nodes."""
+        facts = self._facts()
+        fields = {name: getattr(facts, name) for name in facts.__struct_fields__}
+        return SnapshotData(**fields, workflow_id=self.view.workflow_id or UNSET)
+
+    # --- what changed ---
+
+    def _changes(self, event: AnyEvent) -> list[NodeEntry] | None:
+        """The nodes shown otherwise than before; None if the event was applied before."""
+        if event.seq <= self.view.seq:
+            return None
+        self.view.apply(event)
+        at = round(event.at)
+        return [entry for node in self._touched(event) if (entry := self._changed(node, at)) is not None]
+
+    def _touched(self, event: AnyEvent) -> Iterator[NodeView]:
+        nodes = self.view.nodes
+        if not isinstance(event, NodeEvent):
+            if self.view.ended:  # bodies of a run without a definition end with the run
+                yield from nodes.values()
+            return
+        node = nodes[event.node_id]
+        yield node
+        if node.children and not event.path and isinstance(event, _ENDS_OR_RESTARTS):
+            yield from _inside(node)
+
+    def _changed(self, node: NodeView, at: int) -> NodeEntry | None:
+        sign = _sign(node)
+        told = self._signs.get(node.node_id)
+        if sign == told or (told is None and not node.sequence and node.status == "idle"):
+            return None
+        self._signs[node.node_id] = sign
+        entry = self._entries[node.node_id] = _entry(node, at)
+        return entry
+
+    def _sign_of_run(self) -> tuple[object, ...]:
+        view = self.view
+        return (view.status, view.detail, view.completed_nodes, view.total_nodes, view.error, view.end_time)
+
+    # --- the messages ---
+
+    def _encode(self, seq: int, nodes: list[NodeEntry], tell_run: bool) -> list[Encoded]:
+        messages: list[Encoded] = []
+        left = len(nodes) - 1 + tell_run
+        for entry in nodes:
+            more = b',"more":true' if left else b""
+            body = b'{"type":"NODE_UPDATE","data":{"executionId":%b,"seq":%d%b,%b}' % (
+                self._id, seq, more, encode(entry)[1:],
+            )  # fmt: skip
+            messages.append(Encoded(seq, entry.node_id, not left, body))
+            left -= 1
+        if tell_run:
+            messages.append(Encoded(seq, "", True, encode(ExecutionUpdate(data=self._facts()))))
+        return messages
+
+    def _facts(self) -> ExecutionUpdateData:
+        view = self.view
+        return ExecutionUpdateData(
+            execution_id=view.execution_id,
+            seq=view.seq,
+            status=view.status,
+            progress=view.progress,
+            completed_nodes=view.completed_nodes,
+            total_nodes=view.total_nodes,
+            start_time=round(view.start_time),
+            duration=UNSET if view.duration is None else round(view.duration),
+            error=view.error.message[:LONGEST_ERROR] if view.error else UNSET,
+            detail=view.detail or UNSET,
+        )
+
+
+def _inside(node: NodeView) -> Iterator[NodeView]:
+    for child in node.children:
+        yield child
+        yield from _inside(child)
+
+
+def _percent(node: NodeView) -> int:
+    iterations = node.iterations
+    if iterations is None or not iterations.total:
+        return 0
+    return 100 * (iterations.done + iterations.failed) // iterations.total
+
+
+def _sign(node: NodeView) -> tuple[object, ...]:
+    """What must differ for a node to be told again."""
+    iterations = node.iterations
+    return (
+        node.status,
+        node.detail,
+        node.node_name,
+        node.attempts,
+        node.error,
+        _percent(node),
+        iterations.failed if iterations else 0,
+        node.end_time,
+    )
+
+
+def _entry(node: NodeView, at: int) -> NodeEntry:
+    status, duration, error = node.status, node.duration, node.error
+    milliseconds = None if duration is None else round(duration)
+    message = error.message[:LONGEST_ERROR] if error else ""
+    progress = _percent(node) if status == "running" else 0
+    iterations = node.iterations
+    return NodeEntry(
+        node_id=node.node_id,
+        node_name=node.node_name,
+        status=status,
+        visual=visual(status, milliseconds, progress, message),
+        timestamp=at,
+        duration=UNSET if milliseconds is None else milliseconds,
+        progress=progress or UNSET,
+        error=message or UNSET,
+        detail=node.detail or UNSET,
+        start_time=round(node.start_time) if node.start_time else UNSET,
+        attempt=node.attempts if node.attempts > 1 else UNSET,
+        iterations=Iterations(total=iterations.total, done=iterations.done, failed=iterations.failed)
+        if iterations
+        else UNSET,
+    )
