@@ -90,7 +90,11 @@ class ExecutionFailing(Event, frozen=True, gc=False, kw_only=True, tag=True):
 
 
 class ExecutionSucceeded(Event, frozen=True, gc=False, kw_only=True, tag=True):
-    """Every node has ended, and no error was left unhandled."""
+    """Every node has ended, and no error was left unhandled. The output stands here only for a run that was reported; of
+    every other it follows from its nodes'."""
+
+    output: msgspec.Raw = NOTHING
+    output_blob: Blob | None = None
 
 
 class ExecutionFailed(Event, frozen=True, gc=False, kw_only=True, tag=True):

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from flowscope.definition.workflow import JSON
-from flowscope.execution.events import Blob, ExecutionStarted, NodeStarted, NodeSucceeded
+from flowscope.execution.events import Blob, ExecutionStarted, ExecutionSucceeded, NodeStarted, NodeSucceeded
 from flowscope.execution.view import ExecutionView, NodeView
 
 KEPT_PAYLOADS = 1024 * 1024
@@ -62,15 +62,13 @@ class ExecutionUpdate(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Picture:
-    """A view, and beside it what a view does not keep: payloads up to a limit, the progress nodes report, and the output
-    a reporter named."""
+    """A view, and beside it what a view does not keep: payloads up to a limit, and the progress nodes report."""
 
-    __slots__ = ("_inputs", "_outputs", "_spent", "output", "progress", "view")
+    __slots__ = ("_inputs", "_outputs", "_spent", "progress", "view")
 
     def __init__(self, view: ExecutionView) -> None:
         self.view = view
         self.progress: dict[str, float] = {}
-        self.output: JSON | UnsetType = UNSET
         self._inputs: dict[str, bytes] = {}
         self._outputs: dict[str, bytes] = {}
         self._spent = 0
@@ -85,6 +83,8 @@ class Picture:
             self.progress.pop(event.node_id, None)  # type: ignore[attr-defined]
         elif kind is ExecutionStarted:
             self._keep(self._inputs, "", event.input, event.input_blob)  # type: ignore[attr-defined]
+        elif kind is ExecutionSucceeded:
+            self._keep(self._outputs, "", event.output, event.output_blob)  # type: ignore[attr-defined]
 
     def _settle(self, event: NodeSucceeded) -> None:
         if not event.path:
@@ -114,7 +114,7 @@ class Picture:
             completed_nodes=view.completed_nodes,
             nodes={node_id: self._node(node) for node_id, node in view.nodes.items()},
             input=_payload(self._inputs, ""),
-            output=self.output,
+            output=_payload(self._outputs, ""),
             error=view.error.message if view.error else UNSET,
         )
 

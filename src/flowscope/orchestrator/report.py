@@ -74,10 +74,10 @@ class Report:
         if status in COMPLETE:
             events += self._record(self._ended(now, node_id, status, data, running=before == "running"))
         if self.total_nodes and self.view.completed_nodes >= self.total_nodes:
-            events += self.finish(now, "failed" if self.view.counts["error"] else "success", None)
+            events += self.finish(now, "failed" if self.view.counts["error"] else "success")
         return events
 
-    def finish(self, now: float, status: str, error: JSON) -> list[AnyEvent]:
+    def finish(self, now: float, status: str, output: JSON = None, error: JSON = None) -> list[AnyEvent]:
         """The run is over, as `success`, `failed` or `cancelled`; what still ran counts as cancelled."""
         if status not in ENDED:
             raise InputInvalid(f"{status!r} is not how an execution ends: success, failed or cancelled")
@@ -88,7 +88,8 @@ class Report:
                     NodeCancelled(seq=self._next, at=now, node_id=node.node_id, attempt=node.attempts)
                 )
         if status == "success":
-            return events + self._record(ExecutionSucceeded(seq=self._next, at=now))
+            raw, blob = self._carried(output)
+            return events + self._record(ExecutionSucceeded(seq=self._next, at=now, output=raw, output_blob=blob))
         if status == "cancelled":
             reason = error if isinstance(error, str) else ""
             return events + self._record(ExecutionCancelled(seq=self._next, at=now, reason=reason))

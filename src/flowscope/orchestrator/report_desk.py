@@ -16,7 +16,7 @@ from flowscope.orchestrator.report import Report
 
 log = get_logger("flowscope.report")
 
-Announce = Callable[[Segment, Sequence[AnyEvent], JSON | None], None]
+Announce = Callable[[Segment, Sequence[AnyEvent]], None]
 
 LONGEST_ID = 128
 
@@ -31,7 +31,7 @@ def history(journal: Journal, execution_id: str, after: int = 0) -> list[AnyEven
 
 
 class ReportDesk:
-    """Takes reports, submits them as events, and announces what has become durable, with the output at the end."""
+    """Takes reports, submits them as events, and announces what has become durable."""
 
     def __init__(self, store: Store, clock: Clock, announce: Announce) -> None:
         self._store = store
@@ -63,9 +63,7 @@ class ReportDesk:
 
     def finish(self, execution_id: str, status: str, output: JSON | None, error: JSON | None) -> None:
         file = self._find(execution_id)
-        events = file.report.finish(self._clock.now(), status, error)
-        file.output = output
-        self._submit(file, events)
+        self._submit(file, file.report.finish(self._clock.now(), status, output, error))
 
     async def settled(self, execution_id: str) -> None:
         file = self._files.get(execution_id)
@@ -129,7 +127,7 @@ class ReportDesk:
             file.fail(error)
             return
         ended = isinstance(events[-1], TERMINAL)
-        self._announce(segment, events, file.output if ended else None)
+        self._announce(segment, events)
         file.settle(segment.last_seq)
         if ended:
             self._files.pop(execution_id, None)
@@ -140,7 +138,6 @@ class _File:
 
     def __init__(self, report: Report, *, durable: int = 0) -> None:
         self.report = report
-        self.output: JSON | None = None
         self.error: StoreError | None = None
         self._durable = durable
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []

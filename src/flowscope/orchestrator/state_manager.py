@@ -148,20 +148,16 @@ class ExecutionStateManager:
     def finish_execution(
         self, execution_id: str, status: str, output: JSON | None = None, error: JSON | None = None
     ) -> None:
-        """A reported run is over: `success`, `failed` or `cancelled`. The output is shown while the run is in memory."""
+        """A reported run is over: `success`, `failed` or `cancelled`."""
         self._desk.finish(execution_id, status, output, error)
 
     async def settled(self, execution_id: str) -> None:
         """All that has been reported of an execution is durable and shown; the `StoreError` if it could not be kept."""
         await self._desk.settled(execution_id)
 
-    def _reported(self, segment: Segment, events: Sequence[AnyEvent], output: JSON | None) -> None:
+    def _reported(self, segment: Segment, events: Sequence[AnyEvent]) -> None:
         for publisher in (self, *self.publishers):
             publisher.publish(segment, events)
-        if output is not None:
-            picture = self._picture(segment.execution_id)
-            if picture is not None:
-                picture.output = output
 
     # --- keeping ---
 
