@@ -56,9 +56,11 @@ async def event_loop(runs: int) -> float:
 def commits(directory: Path, seconds: float = 1.0) -> float:
     """Commits a second of one small row each, WAL and `synchronous=FULL`."""
     connection = apsw.Connection(str(directory / "floor.db"))
-    for (
-        statement
-    ) in "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t (id INTEGER PRIMARY KEY, b BLOB)".split(";"):
+    for statement in [
+        "PRAGMA journal_mode=WAL",
+        " PRAGMA synchronous=FULL",
+        " CREATE TABLE t (id INTEGER PRIMARY KEY, b BLOB)",
+    ]:
         connection.execute(statement).fetchall()
     payload = b"x" * 200
     count = 0
