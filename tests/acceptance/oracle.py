@@ -238,9 +238,13 @@ class Oracle:
         definitions = self._journal.definitions()
         plans = {sha256: compile_plan(decode(document), registry) for sha256, document in definitions.items()}
         for row in rows:
-            once, twice = (
-                digest(fold(row.execution_id, plans[row.definition], iter(decode_lines(row.journal)))) for _ in range(2)
-            )
+            try:
+                once, twice = (
+                    digest(fold(row.execution_id, plans[row.definition], decode_lines(row.journal))) for _ in range(2)
+                )
+            except Exception as error:  # noqa: BLE001 -- a journal may be wrong in any way; that is what is looked for
+                self._fault("I3", row.execution_id, f"does not fold: {error!r}")
+                continue
             live = self._told.ended.get(row.execution_id, ("", "-"))[1]
             if once != twice or live not in ("-", once):
                 self._fault("I3", row.execution_id, f"folds to {once} and {twice}; live it was {live}")
