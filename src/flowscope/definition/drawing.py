@@ -14,7 +14,8 @@ from flowscope.definition.workflow import Edge, Node, Workflow
 __all__ = ["as_svg", "as_text"]
 
 _MARGIN = 32
-_HUES = ("#6366f1", "#0ea5e9", "#10b981", "#f59e0b", "#ec4899", "#8b5cf6", "#14b8a6", "#ef4444")
+# Colour is kept for status, and a drawing has none: one accent, whatever the kind.
+_ACCENT = "#6366f1"
 _TITLE_WIDTH, _KIND_WIDTH = 178, 178
 
 # Colours by name, light and dark: written out as two sets of rules, as many viewers of SVG know no CSS variables.
@@ -151,7 +152,7 @@ def _card(node: Node, box: Box) -> str:
     return (
         f'<g class="node{off}" transform="translate({box.x} {box.y})">'
         f'<rect class="card" width="{box.width}" height="{box.height}" rx="12"/>'
-        f'<rect x="14" y="{box.height / 2 - 16:.0f}" width="4" height="32" rx="2" fill="{_hue(node.type)}"/>'
+        f'<rect x="14" y="{box.height / 2 - 16:.0f}" width="4" height="32" rx="2" fill="{_ACCENT}"/>'
         f"{_texts(node, 30, box.height // 2 - 4, _TITLE_WIDTH)}</g>"
     )
 
@@ -160,7 +161,7 @@ def _body(node: Node, box: Box) -> str:
     return (
         f'<g class="group" transform="translate({box.x} {box.y})">'
         f'<rect class="body" width="{box.width}" height="{box.height}" rx="16"/>'
-        f'<rect x="16" y="14" width="4" height="{BODY_HEADER - 24}" rx="2" fill="{_hue(node.type)}"/>'
+        f'<rect x="16" y="14" width="4" height="{BODY_HEADER - 24}" rx="2" fill="{_ACCENT}"/>'
         f"{_texts(node, 32, 26, box.width - 48)}</g>"
     )
 
@@ -171,10 +172,6 @@ def _texts(node: Node, x: int, y: int, width: int) -> str:
         f'<text class="title" x="{x}" y="{y}">{_escaped(_fitted(node.label, width, 8.6))}</text>'
         f'<text class="kind" x="{x}" y="{y + 19}">{_escaped(_fitted(node.type, width, 7.2))}</text>'
     )
-
-
-def _hue(type: str) -> str:
-    return _HUES[sum(type.encode()) % len(_HUES)]
 
 
 def _fitted(text: str, width: int, letter: float) -> str:
