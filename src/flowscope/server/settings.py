@@ -70,7 +70,9 @@ class Settings:
             worker_timeout_ms=source.whole("WORKER_TIMEOUT", default.worker_timeout_ms, 1, 86_400_000),
             worker_retry_attempts=source.whole("WORKER_RETRY_ATTEMPTS", default.worker_retry_attempts, 0, 100),
             ui_refresh_interval_ms=source.whole("UI_REFRESH_INTERVAL", default.ui_refresh_interval_ms, 16, 3_600_000),
-            ui_animation_enabled=source.read("UI_ANIMATION_ENABLED", _truth, default.ui_animation_enabled, "true or false"),
+            ui_animation_enabled=source.read(
+                "UI_ANIMATION_ENABLED", _truth, default.ui_animation_enabled, "true or false"
+            ),
             ui_color_theme=source.read("UI_COLOR_THEME", _theme, default.ui_color_theme, "dynamic or static"),
             ws_path=source.read("WS_PATH", _path, default.ws_path, "a path such as /ws/executions, outside /api"),
             ws_heartbeat_interval_ms=source.whole(
@@ -94,7 +96,9 @@ class Settings:
             ),
             rate_limit=source.whole("FLOWSCOPE_RATE_LIMIT", default.rate_limit, 1, 1_000_000),
             grace=source.whole("FLOWSCOPE_GRACE", round(default.grace * 1_000), 0, 3_600_000) / 1_000,
-            report_silence_ms=source.whole("FLOWSCOPE_REPORT_SILENCE", default.report_silence_ms, 1_000, 30 * 86_400_000),
+            report_silence_ms=source.whole(
+                "FLOWSCOPE_REPORT_SILENCE", default.report_silence_ms, 1_000, 30 * 86_400_000
+            ),
         )
         settings = replace(settings, **given)
         surroundings = surroundings_of(source.variables, settings.data_dir)

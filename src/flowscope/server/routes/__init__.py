@@ -1,1 +1,11 @@
-"""The routes, one file a subject."""
+"""The routes, one file a subject; `subject.py` is what they share.
+
+executing.py   POST /api/execute-workflow, /api/execute-node
+executions.py  the list, one execution, its events, stream, log and payloads
+commands.py    start, cancel, pause, resume, signal
+workflows.py   the library
+triggers.py    webhooks
+catalogue.py   node types, what clients are to know
+access.py      tickets, keys
+health.py      health, metrics
+"""

@@ -1,0 +1,121 @@
+"""What the journal tells of one execution, for those who ask over HTTP.
+
+Reading a long journal takes time, so it is read in a thread; everything that belongs to the event loop (programs, the
+payload cache, the views) is touched on the loop only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from flowscope.engine import Engine
+from flowscope.errors import ExecutionNotFound
+from flowscope.execution.events import AnyEvent, ExecutionStarted, NodeStarted, NodeSucceeded, decode_lines, encode
+from flowscope.execution.inputs import gather, result_of
+from flowscope.execution.payload import Payload
+from flowscope.execution.state import State, fold, recorded
+from flowscope.execution.view import ExecutionView
+from flowscope.orchestrator.ports import ExecutionRow, Store
+from flowscope.server.problems import Refusal
+
+
+class Histories:
+    """Reads; changes nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def row(self, execution_id: str) -> ExecutionRow:
+        """Its line in the list; `ExecutionNotFound`."""
+        row = await asyncio.to_thread(self._engine.store.row, execution_id)
+        if row is None:
+            raise ExecutionNotFound(execution_id)
+        return row
+
+    def view(self, execution_id: str) -> ExecutionView:
+        """The facts of its nodes; `ExecutionNotFound`."""
+        view = self._engine.state_manager.view(execution_id)
+        if view is None:
+            raise ExecutionNotFound(execution_id)
+        return view
+
+    async def state(self, row: ExecutionRow, upto: Sequence[AnyEvent] | None = None) -> State | None:
+        """Its state, by default as it is now; None for a run that is only reported, or whose node types are not here."""
+        if not row.definition:
+            return None
+        live = self._engine.orchestrator.live(row.execution_id)
+        if live is not None and upto is None:
+            return live.state
+        library = self._engine.orchestrator.library
+        try:
+            plan = library.stored_program(row.definition).plan
+        except LookupError:
+            return None
+        events = upto if upto is not None else await self.events(row.execution_id)
+        return await asyncio.to_thread(fold, row.execution_id, plan, events)
+
+    async def events(self, execution_id: str) -> list[AnyEvent]:
+        """All that is durable."""
+        return await asyncio.to_thread(self._engine.orchestrator.library.history, execution_id)
+
+    # --- payloads ---
+
+    async def run_input(self, row: ExecutionRow) -> bytes:
+        """What it was started with, as JSON."""
+        first = self._engine.store.read(row.execution_id, 0, 1)
+        event = decode_lines(first[0].lines)[0] if first else None
+        if not isinstance(event, ExecutionStarted):
+            raise ExecutionNotFound(row.execution_id)
+        return self._build(recorded(event.input, event.input_blob))
+
+    async def run_output(self, row: ExecutionRow) -> bytes:
+        """What it came to, as JSON; a `Refusal` while there is nothing."""
+        if row.status == "success":
+            state = await self.state(row)
+            if state is not None:
+                return self._build(result_of(state.root))
+            reported = self._engine.state_manager.get_execution_state(row.execution_id)
+            if reported is not None and reported.output:
+                return encode(reported.output)
+        raise _no_payload(f"Execution {row.execution_id} has no output: it is {row.status}")
+
+    async def node_payload(self, row: ExecutionRow, node_id: str, path: str, which: str) -> bytes:
+        """`input` or `output` of a node, in the iteration at `path`, at its latest attempt; a `Refusal` if it has none."""
+        events = await self.events(row.execution_id)
+        wanted = NodeSucceeded if which == "output" else NodeStarted
+        for last in range(len(events) - 1, -1, -1):
+            event = events[last]
+            if isinstance(event, wanted) and event.node_id == node_id and event.path == path:
+                break
+        else:
+            where = f" in {path}" if path else ""
+            raise _no_payload(f"Node {node_id}{where} of execution {row.execution_id} has no {which}")
+        state = await self.state(row, events[: last + 1])
+        if state is None:
+            return self._build(recorded(event.output, event.output_blob) if isinstance(event, NodeSucceeded) else None)
+        frame = state.frames[path]
+        number = frame.scope.index[node_id]
+        return self._build(frame.outputs[number] if which == "output" else gather(state, frame, number))
+
+    def _build(self, payload: Payload | None) -> bytes:
+        return b"null" if payload is None else self._engine.orchestrator.payloads.build(payload)
+
+
+def _no_payload(message: str) -> Refusal:
+    return Refusal(404, "NO_PAYLOAD", message)
+
+
+def event_lines(store: Store, execution_id: str, after: int, limit: int) -> Iterator[tuple[int, bytes]]:
+    """The events with `seq > after` as (seq, JSON), at most `limit`. Reads as it goes."""
+    left = limit
+    while left > 0:
+        segments = store.read(execution_id, after, min(left, 10_000))
+        if not segments:
+            return
+        for segment in segments:
+            for seq, line in enumerate(segment.lines.splitlines(), segment.first_seq):
+                if seq > after and left > 0:
+                    left -= 1
+                    yield seq, line
+        after = segments[-1].last_seq

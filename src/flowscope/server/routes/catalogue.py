@@ -1,0 +1,94 @@
+"""What there is to build with, and what clients are to know."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from fastapi import Response
+
+from flowscope.nodes.sdk import NodeType
+from flowscope.server import schemas
+from flowscope.server.bodies import DEPTH
+from flowscope.server.problems import JsonResponse, Refusal
+from flowscope.server.routes.subject import MISSING, Id, Served, router, told
+
+routes = router("catalogue")
+
+
+@routes.get("/api/nodes", responses=told(schemas.Nodes))
+async def list_nodes(services: Served) -> Response:
+    """Every node type, with the JSON Schema of its config."""
+    return JsonResponse({"nodes": [node_object(kind) for kind in services.engine.registry]})
+
+
+@routes.get("/api/nodes/{type}", responses={**told(schemas.Node), **MISSING})
+async def get_node(services: Served, type: Id) -> Response:
+    """One node type."""
+    kind = services.engine.registry.find(type)
+    if kind is None:
+        instead = services.engine.registry.instead_of(type)
+        raise Refusal(
+            404, "NODE_TYPE_NOT_FOUND", f"There is no node type {type!r}" + (f". {instead}" if instead else "")
+        )
+    return JsonResponse(node_object(kind))
+
+
+@lru_cache(maxsize=1_024)
+def node_object(kind: NodeType) -> dict[str, Any]:
+    """One node type; `handles` is null where they follow from the config."""
+    return {
+        "type": kind.type,
+        "title": kind.title,
+        "category": kind.category,
+        "icon": kind.icon,
+        "description": kind.description,
+        "role": kind.role,
+        "handles": None if kind.handles is None else list(kind.handles),
+        "effects": kind.effects,
+        "resources": kind.resources,
+        "retry": msgspec.to_builtins(kind.retry),
+        "timeout": kind.timeout,
+        "example": kind.example,
+        "rawFields": sorted(kind.raw_fields),
+        "schema": kind.schema(),
+    }
+
+
+@routes.get("/api/config", responses=told(schemas.Config))
+async def get_config(services: Served) -> Response:
+    """The settings that concern clients."""
+    settings = services.settings
+    return JsonResponse(
+        {
+            "version": version("flowscope"),
+            "authentication": services.credentials.required,
+            "ui": {
+                "refreshInterval": settings.ui_refresh_interval_ms,
+                "animationEnabled": settings.ui_animation_enabled,
+                "colorTheme": settings.ui_color_theme,
+            },
+            "worker": {
+                "concurrency": settings.worker_concurrency,
+                "timeout": settings.worker_timeout_ms,
+                "retryAttempts": settings.worker_retry_attempts,
+                "pool": False,
+            },
+            "websocket": {"path": settings.ws_path, "heartbeatInterval": settings.ws_heartbeat_interval_ms},
+            "limits": {
+                "bodyBytes": settings.max_body_bytes,
+                "definitionBytes": settings.max_definition_bytes,
+                "jsonDepth": DEPTH,
+                "requestsPerSecond": settings.rate_limit,
+            },
+        }
+    )
+
+
+@routes.get("/", include_in_schema=False)
+async def get_index() -> Response:
+    """Where to go from here."""
+    paths = ["/api/workflows", "/api/executions", "/api/nodes", "/api/config", "/health", "/metrics", "/openapi.json"]
+    return JsonResponse({"name": "flowscope", "version": version("flowscope"), "see": paths})

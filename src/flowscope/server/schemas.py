@@ -1,0 +1,275 @@
+"""The shapes that the OpenAPI document tells of. Answers are written by msgspec, not through these; a test compares them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class Shape(BaseModel):
+    """An object of an answer; others may be in it beside."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
+
+
+class Problem(Shape):
+    """Why a request was refused. `code` is missing only where the old system's clients expect a body without it."""
+
+    error: str
+    code: str | None = None
+    details: dict[str, Any] | None = None
+
+
+class LogEntry(Shape):
+    node_id: str
+    node_name: str
+    status: Literal["running", "success", "failed", "skipped"]
+    started_at: str
+    finished_at: str | None = None
+    input: Any = None
+    output: Any = None
+    error: str | None = None
+
+
+class ExecuteRequest(Shape):
+    """What to run. `executionId` names the run: a new one by that id, or the one to go on with."""
+
+    workflow_id: str = Field(min_length=1)
+    execution_id: str | None = Field(None, max_length=128)
+    input: Any = Field(default_factory=dict)
+    use_queue: bool = Field(False, description="Answer with the id at once")
+    version: int | None = Field(None, ge=1, description="A version other than the active one")
+    trigger: str | None = Field(None, max_length=128, description="The trigger node that fired")
+
+
+class Succeeded(Shape):
+    status: Literal["success"]
+    success: Literal[True]
+    execution_id: str
+    output: Any
+    logs: list[LogEntry]
+    duration_ms: int
+
+
+class Accepted(Shape):
+    """Queued (`jobId`), or waiting (`reason`)."""
+
+    status: Literal["queued", "waiting"]
+    execution_id: str
+    message: str
+    job_id: str | None = None
+    reason: Literal["approval", "paused", "time"] | None = None
+    approval_id: str | None = None
+
+
+class Failed(Shape):
+    """A node failed (`logs`), or we did."""
+
+    error: str
+    execution_id: str | None = None
+    logs: list[LogEntry] | None = None
+    output: Any = None
+
+
+class Started(Shape):
+    execution_id: str
+    status: str
+
+
+class Row(Shape):
+    execution_id: str
+    workflow_id: str
+    status: Literal["pending", "running", "waiting", "success", "failed", "cancelled"]
+    started_at: str
+    seq: int
+
+
+class Rows(Shape):
+    executions: list[Row]
+    next_cursor: str | None = None
+
+
+class Execution(Row):
+    progress: int
+    total_nodes: int
+    completed_nodes: int
+    nodes: list[dict[str, Any]]
+
+
+class Events(Shape):
+    execution_id: str
+    events: list[dict[str, Any]]
+    last_seq: int
+    more: bool
+
+
+class Logs(Shape):
+    execution_id: str
+    logs: list[LogEntry]
+
+
+class Lines(Shape):
+    execution_id: str
+    lines: list[dict[str, Any]]
+    next_offset: int
+
+
+class Iterations(Shape):
+    execution_id: str
+    node_id: str
+    iterations: list[dict[str, Any]]
+    next_after: int | None = None
+
+
+class StatusProgress(BaseModel):
+    total: int
+    completed: int
+    failed: int
+    running: int
+    pending: int
+
+
+class ExecutionStatus(BaseModel):
+    """As the old system had it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    execution_id: str
+    status: str
+    workflow_id: str
+    current_node: str | None
+    started_at: str
+    completed_at: str | None
+    error: str | None
+    progress: StatusProgress
+
+
+class StartRequest(Shape):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+    workflow_id: str = Field(min_length=1, max_length=128)
+    execution_id: str = Field("", max_length=128)
+    input: Any = Field(default_factory=dict)
+    trigger: str = Field("", max_length=128)
+    version: int | None = Field(None, ge=1, lt=1 << 53)
+
+
+class CancelRequest(Shape):
+    reason: str = Field("", max_length=1_000)
+
+
+class SignalRequest(Shape):
+    """`name` is the signal's, or the id of the node that waits."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=128)
+    payload: Any = None
+
+
+class Commanded(Shape):
+    success: Literal[True]
+    execution_id: str
+    status: str
+
+
+class Stored(Shape):
+    """A workflow's own document, and beside it what the library knows of it."""
+
+    id: str
+    version: int
+    active_version: int | None
+    valid: bool
+    created_at: str
+    updated_at: str
+
+
+class WorkflowRows(Shape):
+    workflows: list[dict[str, Any]]
+    next_cursor: str | None = None
+
+
+class Versions(Shape):
+    id: str
+    versions: list[dict[str, Any]]
+    next_before: int | None = None
+
+
+class Imported(Shape):
+    workflows: list[dict[str, Any]]
+
+
+class Exported(Shape):
+    workflows: list[dict[str, Any]]
+
+
+class Nodes(Shape):
+    nodes: list[dict[str, Any]]
+
+
+class Node(Shape):
+    type: str
+    title: str
+    category: str
+    config_schema: dict[str, Any] = Field(alias="schema")
+
+
+class TrialRequest(Shape):
+    node_id: str = Field(min_length=1, max_length=128)
+    node_type: str = Field(min_length=1, max_length=128)
+    config: dict[str, Any] = Field(default_factory=dict)
+    input: Any = Field(default_factory=dict)
+    run_id: str = Field("", max_length=128)
+    workflow_id: str = Field("", max_length=128)
+
+
+class Tried(Shape):
+    success: bool
+    output: Any
+    execution_time: int
+    node_id: str
+    node_type: str
+    run_id: str
+    error: str | None = None
+
+
+class WebhookTaken(Shape):
+    success: Literal[True]
+    execution_id: str
+    message: str
+    status: str
+    duplicate: bool | None = None
+
+
+class Ticket(Shape):
+    ticket: str
+    expires_in: int
+
+
+class Keys(Shape):
+    keys: list[dict[str, Any]]
+
+
+class KeyRequest(Shape):
+    name: str = Field(min_length=1, max_length=100)
+    scope: Literal["viewer", "editor", "admin"] = "viewer"
+
+
+class MadeKey(Shape):
+    key: str
+    key_id: str
+    name: str
+    scope: str
+
+
+class Health(Shape):
+    status: str
+
+
+class Config(Shape):
+    ui: dict[str, Any]
+    worker: dict[str, Any]
+    websocket: dict[str, Any]
+    limits: dict[str, Any]
