@@ -144,10 +144,8 @@ class Audience:
             return
         if seq <= subscription.cursor:  # there is no more to read, though more was said: the snapshot has it
             self._lag(subscription, channel)
-        elif messages:
-            self._enqueue(subscription, seq, messages)
         else:
-            subscription.cursor = seq
+            self._enqueue(subscription, seq, messages)
         self.advance(subscription)
 
     def _begin(self, subscription: Subscription, channel: Channel) -> None:

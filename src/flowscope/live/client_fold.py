@@ -30,13 +30,14 @@ class Outcome(Enum):
 class ClientFold:
     """One execution as a client sees it. `cursor` (-1: nothing known) is what `after` is to be when it comes back.
 
-    `run` holds the run's facts and `nodes` each node's, by id, in the order of the definition.
+    `gap`: a frame did not follow on it, and until one does nothing is known to be complete. `run` holds the run's facts and `nodes` each node's, by id, in the order of the definition.
     """
 
     def __init__(self, execution_id: str) -> None:
         self.execution_id = execution_id
         self.cursor = -1
         self.caught_up = False
+        self.gap = False
         self.run: JSONObject = {}
         self.nodes: dict[str, JSONObject] = {}
         self._pages: list[JSONObject] = []
@@ -63,8 +64,7 @@ class ClientFold:
                 return self._single(message)
             case "NODE_UPDATE" | "NODE_PROGRESS":
                 return self._progress(data)
-            case "CAUGHT_UP":
-                self.cursor = max(self.cursor, data["seq"])
+            case "CAUGHT_UP" if not self.gap:
                 self.caught_up = True
                 return Outcome.APPLIED
             case "LAGGED":
@@ -77,8 +77,12 @@ class ClientFold:
             for message in frame["messages"]:
                 self._apply(message)
             self.cursor = frame["seq"]
+            self.gap = False
             return Outcome.APPLIED
-        return Outcome.IGNORED if frame["seq"] <= self.cursor else Outcome.GAP
+        if frame["seq"] <= self.cursor:
+            return Outcome.IGNORED
+        self.gap, self.caught_up = True, False
+        return Outcome.GAP
 
     def _single(self, message: JSONObject) -> Outcome:
         data = message["data"]
@@ -106,6 +110,7 @@ class ClientFold:
         self.run = _facts(data)
         self.nodes = {node["nodeId"]: node for page in pages for node in page["nodes"]}
         self.cursor = data["seq"]
+        self.gap = False
         return Outcome.APPLIED
 
     def _progress(self, data: JSONObject) -> Outcome:

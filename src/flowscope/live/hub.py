@@ -24,7 +24,7 @@ from flowscope.live.heartbeat import Heartbeat
 from flowscope.live.history import History
 from flowscope.live.pace import Pace
 from flowscope.live.parcel import note
-from flowscope.live.protocol import CloseCode, Connected, Error, ErrorCode, Ping, Pong, Subscribe, Unsubscribe
+from flowscope.live.protocol import CloseCode, Connected, ErrorMessage, Ping, Pong, Subscribe, Unsubscribe
 from flowscope.live.session import Command, Goodbye
 from flowscope.live.settings import LiveSettings
 from flowscope.live.timer import LoopTimer, Timer
@@ -201,7 +201,7 @@ class Hub:
                 self._unsubscribe(viewer, command.execution_id)
             case Ping():
                 viewer.wire.send(note(Pong(timestamp=round(self._clock.now()))))
-            case Error():
+            case ErrorMessage():
                 viewer.wire.send(note(command))
             case Goodbye():
                 self._close(viewer, command.code, command.reason)
@@ -257,8 +257,8 @@ class Hub:
 
     async def _opened(self, audience: Audience) -> None:
         execution_id = audience.execution_id
-        error = Error(
-            code=ErrorCode.EXECUTION_NOT_FOUND, message=f"Execution {execution_id} not found", execution_id=execution_id
+        error = ErrorMessage(
+            code="EXECUTION_NOT_FOUND", message=f"Execution {execution_id} not found", execution_id=execution_id
         )
         try:
             async with self._reading:
@@ -291,7 +291,7 @@ class Hub:
         if audience is not None and subscription in audience.members:
             audience.replayed(subscription, *page)  # without a page a snapshot follows
 
-    def _dismiss(self, audience: Audience, error: Error) -> None:
+    def _dismiss(self, audience: Audience, error: ErrorMessage) -> None:
         """There is nothing to watch."""
         if self._audiences.get(audience.execution_id) is not audience:
             return
@@ -331,6 +331,6 @@ class Hub:
         self._pace.flushed(began, self._timer.now())
 
 
-def _unavailable(execution_id: str, reason: Exception) -> Error:
+def _unavailable(execution_id: str, reason: Exception) -> ErrorMessage:
     text = str(reason) if isinstance(reason, StoreError) else "The execution's history cannot be read"
-    return Error(code=ErrorCode.UNAVAILABLE, message=text, execution_id=execution_id)
+    return ErrorMessage(code="UNAVAILABLE", message=text, execution_id=execution_id)

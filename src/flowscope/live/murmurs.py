@@ -57,6 +57,11 @@ def percent(word: Progress) -> int:
     return max(0, min(100, round(word.fraction * 100)))
 
 
+def _unicode(text: str) -> str:
+    """A lone surrogate (half of a broken file name, say) cannot be encoded; it is shown as `?`."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def _progress(word: Progress) -> NodeProgress:
     return NodeProgress(
         data=NodeProgressData(
@@ -66,7 +71,7 @@ def _progress(word: Progress) -> NodeProgress:
             progress=percent(word),
             timestamp=round(word.at),
             path=word.path or UNSET,
-            message=word.message or UNSET,
+            message=_unicode(word.message) or UNSET,
         )
     )
 
@@ -78,9 +83,9 @@ def _log(word: LogLine, offset: int) -> NodeLog:
             node_id=word.node_id,
             attempt=word.attempt,
             offset=offset,
-            kind=word.kind,
+            kind="stream" if word.kind == "stream" else "log",
             level=word.level,
-            text=word.text,
+            text=_unicode(word.text),
             timestamp=round(word.at),
             path=word.path or UNSET,
         )

@@ -7,7 +7,7 @@ undefined is left out, never null (only `CONNECTED.executionId` may be null).
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -45,15 +45,14 @@ CLOSE_MEANINGS: Final = {
 }
 
 
-class ErrorCode:
-    """The `code` of an `ERROR`; the connection stays open."""
+Problem: TypeAlias = Literal[
+    "BAD_JSON", "BAD_MESSAGE", "UNKNOWN_TYPE", "EXECUTION_NOT_FOUND", "TOO_MANY_SUBSCRIPTIONS", "UNAVAILABLE"
+]
+"""The `code` of an `ERROR`."""
 
-    BAD_JSON: Final = "BAD_JSON"
-    BAD_MESSAGE: Final = "BAD_MESSAGE"
-    UNKNOWN_TYPE: Final = "UNKNOWN_TYPE"
-    EXECUTION_NOT_FOUND: Final = "EXECUTION_NOT_FOUND"
-    TOO_MANY_SUBSCRIPTIONS: Final = "TOO_MANY_SUBSCRIPTIONS"
-    UNAVAILABLE: Final = "UNAVAILABLE"
+NodeStatus: TypeAlias = Literal["idle", "pending", "running", "success", "error", "skipped"]
+
+ExecutionStatus: TypeAlias = Literal["pending", "running", "waiting", "success", "failed", "cancelled"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel", tag_field="type"):
@@ -76,12 +75,12 @@ class Iterations(Part, frozen=True, kw_only=True, gc=False):
 
 
 class NodeEntry(Part, frozen=True, kw_only=True, gc=False):
-    """One node. `status` is `idle|pending|running|success|error|skipped`; `detail` a word beside it: queued, retrying,
-    waiting, asking, cancelled, timed out, lost. `attempt` is left out while it is 1 or none."""
+    """One node. `detail` is a word beside `status`: queued, retrying, waiting, asking, cancelled, timed out, lost. `attempt`
+    is left out while it is 1 or none."""
 
     node_id: str
     node_name: str
-    status: str
+    status: NodeStatus
     visual: Visual
     timestamp: int
     duration: int | UnsetType = UNSET
@@ -107,12 +106,11 @@ class NodeUpdate(Message, frozen=True, kw_only=True, gc=False, tag="NODE_UPDATE"
 
 
 class ExecutionFacts(Part, frozen=True, kw_only=True, gc=False):
-    """The run itself. `status` is `pending|running|waiting|success|failed|cancelled`; `detail` says paused, failing, what is
-    waited for, or why it was cancelled."""
+    """The run itself. `detail` says paused, failing, what is waited for, or why it was cancelled."""
 
     execution_id: str
     seq: int
-    status: str
+    status: ExecutionStatus
     progress: int
     completed_nodes: int
     total_nodes: int
@@ -134,7 +132,7 @@ class SnapshotData(ExecutionFacts, frozen=True, kw_only=True, gc=False):
     """Everything as it is after event `seq`: it replaces what was known, the cursor too. One over 1 MiB comes in `pages`;
     each has the run's facts and its share of the nodes, and only all of them together are a snapshot."""
 
-    nodes: tuple[NodeEntry, ...] = ()
+    nodes: tuple[NodeEntry, ...]
     workflow_id: str | UnsetType = UNSET
     page: int | UnsetType = UNSET
     pages: int | UnsetType = UNSET
@@ -171,7 +169,7 @@ class NodeLogData(Part, frozen=True, kw_only=True, gc=False):
     node_id: str
     attempt: int
     offset: int
-    kind: str
+    kind: Literal["log", "stream"]
     level: str
     text: str
     timestamp: int
@@ -213,8 +211,10 @@ class Lagged(Message, frozen=True, kw_only=True, gc=False, tag="LAGGED"):
     to: int
 
 
-class Error(Message, frozen=True, kw_only=True, gc=False, tag="ERROR"):
-    code: str
+class ErrorMessage(Message, frozen=True, kw_only=True, gc=False, tag="ERROR"):
+    """Something a client asked for cannot be done; the connection stays."""
+
+    code: Problem
     message: str
     execution_id: str | UnsetType = UNSET
 
@@ -226,7 +226,7 @@ ServerMessage: TypeAlias = (
     | ExecutionUpdate
     | CaughtUp
     | Lagged
-    | Error
+    | ErrorMessage
     | Pong
     | NodeProgress
     | NodeLog

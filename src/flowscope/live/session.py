@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import UNSET
 
-from flowscope.live.protocol import CloseCode, Error, ErrorCode, Ping, Subscribe, Unsubscribe
+from flowscope.live.protocol import CloseCode, ErrorMessage, Ping, Subscribe, Unsubscribe
 
 SUBSCRIPTIONS: Final = 64
 """Executions one connection may watch."""
@@ -30,8 +30,8 @@ class Goodbye(msgspec.Struct, frozen=True):
     reason: str
 
 
-Command: TypeAlias = Subscribe | Unsubscribe | Ping | Error | Goodbye
-"""What to do about a client's message; an `Error` is to be sent back."""
+Command: TypeAlias = Subscribe | Unsubscribe | Ping | ErrorMessage | Goodbye
+"""What to do about a client's message; an `ErrorMessage` is to be sent back."""
 
 
 class _Envelope(msgspec.Struct):
@@ -73,14 +73,14 @@ class Session:
         """Count a subscription in, or say why not."""
         execution_id = command.execution_id
         if not 1 <= len(execution_id) <= LONGEST_ID:
-            return Error(code=ErrorCode.BAD_MESSAGE, message=f"`executionId` has 1 to {LONGEST_ID} characters")
+            return ErrorMessage(code="BAD_MESSAGE", message=f"`executionId` has 1 to {LONGEST_ID} characters")
         if command.after is not UNSET and command.after < 0:
-            return Error(
-                code=ErrorCode.BAD_MESSAGE, message="`after` is a whole number from 0", execution_id=execution_id
+            return ErrorMessage(
+                code="BAD_MESSAGE", message="`after` is a whole number from 0", execution_id=execution_id
             )
         if execution_id not in self.subscribed and len(self.subscribed) >= SUBSCRIPTIONS:
             text = f"One connection watches at most {SUBSCRIPTIONS} executions; unsubscribe from one, or open another"
-            return Error(code=ErrorCode.TOO_MANY_SUBSCRIPTIONS, message=text, execution_id=execution_id)
+            return ErrorMessage(code="TOO_MANY_SUBSCRIPTIONS", message=text, execution_id=execution_id)
         self.subscribed.add(execution_id)
         return command
 
@@ -100,16 +100,14 @@ def _read(data: bytes | str) -> Command:
     try:
         kind = _envelope.decode(data).type
     except msgspec.ValidationError:
-        return Error(
-            code=ErrorCode.BAD_MESSAGE, message='A message is an object with a `type`, such as {"type":"PING"}'
-        )
+        return ErrorMessage(code="BAD_MESSAGE", message='A message is an object with a `type`, such as {"type":"PING"}')
     except (ValueError, RecursionError):  # not JSON, not UTF-8, or nested without end
-        return Error(code=ErrorCode.BAD_JSON, message="That is not JSON")
+        return ErrorMessage(code="BAD_JSON", message="That is not JSON")
     decoder = _decoders.get(kind)
     if decoder is None:
         text = f"There is no message of type {kind[:64]!r}; there are {', '.join(_decoders)}"
-        return Error(code=ErrorCode.UNKNOWN_TYPE, message=text)
+        return ErrorMessage(code="UNKNOWN_TYPE", message=text)
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
-        return Error(code=ErrorCode.BAD_MESSAGE, message=f"{kind}: {error}")
+        return ErrorMessage(code="BAD_MESSAGE", message=f"{kind}: {error}")

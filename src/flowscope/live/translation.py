@@ -14,7 +14,7 @@ snapshot is what was said last, for each node, and so the same as the sum of the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 from msgspec import UNSET
@@ -29,10 +29,12 @@ from flowscope.execution.events import (
 )
 from flowscope.execution.view import ExecutionView, NodeView, WorkflowShape
 from flowscope.live.protocol import (
+    ExecutionStatus,
     ExecutionUpdate,
     ExecutionUpdateData,
     Iterations,
     NodeEntry,
+    NodeStatus,
     SnapshotData,
     encode,
 )
@@ -97,7 +99,7 @@ class Translator:
         """The run as it is now, without its nodes."""
         facts = self._facts()
         fields = {name: getattr(facts, name) for name in facts.__struct_fields__}
-        return SnapshotData(**fields, workflow_id=self.view.workflow_id or UNSET)
+        return SnapshotData(**fields, nodes=(), workflow_id=self.view.workflow_id or UNSET)
 
     # --- what changed ---
 
@@ -154,7 +156,7 @@ class Translator:
         return ExecutionUpdateData(
             execution_id=view.execution_id,
             seq=view.seq,
-            status=view.status,
+            status=cast("ExecutionStatus", view.status),
             progress=view.progress,
             completed_nodes=view.completed_nodes,
             total_nodes=view.total_nodes,
@@ -202,7 +204,7 @@ def _entry(node: NodeView, at: int) -> NodeEntry:
     return NodeEntry(
         node_id=node.node_id,
         node_name=node.node_name,
-        status=status,
+        status=cast("NodeStatus", status),
         visual=visual(status, milliseconds, progress, message),
         timestamp=at,
         duration=UNSET if milliseconds is None else milliseconds,

@@ -24,18 +24,18 @@ class Visual(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True
     border_color: str
     icon: str
     animation: str | UnsetType = UNSET
-    badges: tuple[Badge, ...] = ()
+    badges: tuple[Badge, ...]
     glow: bool | UnsetType = UNSET
     pulse: bool | UnsetType = UNSET
 
 
 TABLE: Final = {
-    "idle": Visual(border_color="#9ca3af", icon="circle"),
-    "pending": Visual(border_color="#9ca3af", icon="clock"),
-    "running": Visual(border_color="#3b82f6", icon="play", animation="pulse-running", glow=True),
-    "success": Visual(border_color="#10b981", icon="check"),
-    "error": Visual(border_color="#ef4444", icon="x", animation="pulse-error", pulse=True),
-    "skipped": Visual(border_color="#f59e0b", icon="skip"),
+    "idle": Visual(border_color="#9ca3af", icon="circle", badges=()),
+    "pending": Visual(border_color="#9ca3af", icon="clock", badges=()),
+    "running": Visual(border_color="#3b82f6", icon="play", animation="pulse-running", glow=True, badges=()),
+    "success": Visual(border_color="#10b981", icon="check", badges=()),
+    "error": Visual(border_color="#ef4444", icon="x", animation="pulse-error", pulse=True, badges=()),
+    "skipped": Visual(border_color="#f59e0b", icon="skip", badges=()),
 }
 
 
