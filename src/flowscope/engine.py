@@ -20,8 +20,9 @@ import uvloop
 
 from flowscope.definition import load
 from flowscope.definition.workflow import JSON, Workflow
-from flowscope.errors import ExecutionNotFound, InputInvalid, NodeError, StoreUnavailable
-from flowscope.execution.events import TERMINAL, AnyEvent
+from flowscope.errors import ExecutionNotFound, InputInvalid, NodeError, StoreCorrupt, StoreUnavailable
+from flowscope.execution.events import TERMINAL, AnyEvent, ErrorInfo, ExecutionSucceeded
+from flowscope.execution.state import recorded
 from flowscope.journal import MemoryStore, SqliteStore
 from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.context import Surroundings
@@ -145,9 +146,26 @@ class Run:
         row = self._engine.store.row(self.execution_id)
         if row is None:
             raise ExecutionNotFound(self.execution_id)
+        if not row.definition:
+            return await self._reported_outcome()
         if row.status in UNENDED:
             return await orchestrator.outcome(await orchestrator.take_up(self.execution_id))
-        return orchestrator.outcome_of(orchestrator.library.replay(self.execution_id, row.definition))
+        try:
+            return orchestrator.outcome_of(orchestrator.library.replay(self.execution_id, row.definition))
+        except (StoreCorrupt, LookupError):
+            # It was ended because it cannot be understood here; how it ended is known all the same.
+            return _outcome_of(row, None)
+
+    async def _reported_outcome(self) -> Outcome:
+        """Of a run that somebody else runs: what its last event says, once there is one."""
+        last: AnyEvent | None = None
+        async for event in self.events():
+            last = event
+        row = self._engine.store.row(self.execution_id)
+        if row is None or last is None:
+            raise ExecutionNotFound(self.execution_id)
+        output = recorded(last.output, last.output_blob) if isinstance(last, ExecutionSucceeded) else None
+        return _outcome_of(row, None if output is None else self._engine.orchestrator.payloads.value(output))
 
     async def result(self) -> JSON:
         """Wait for the end; the output, or `ExecutionUnsuccessful`."""
@@ -167,6 +185,18 @@ class Run:
 
     async def signal(self, name: str, payload: JSON = None) -> None:
         await self._engine.orchestrator.signal(self.execution_id, name, payload)
+
+
+def _outcome_of(row: ExecutionRow, output: JSON) -> Outcome:
+    return Outcome(
+        execution_id=row.execution_id,
+        workflow_id=row.workflow_id,
+        status=row.status,
+        output=output,
+        error=ErrorInfo("ExecutionFailed", row.error) if row.error else None,
+        started_at=row.started_at,
+        duration_ms=row.ended_at - row.started_at,
+    )
 
 
 class Engine:

@@ -32,7 +32,7 @@ from flowscope.execution.events import (
     NodeSucceeded,
     NodeSuspended,
 )
-from flowscope.nodes.answer import Collected, Items, Output
+from flowscope.nodes.answer import Collected, Items, Output, Wait
 from flowscope.nodes.context import NodeContext
 from flowscope.nodes.sdk import NodeConfig, node
 from flowscope.orchestrator.ports import ExecutionQuery, LogLine, Progress
@@ -499,3 +499,55 @@ async def test_the_memory_engine_runs_the_same(tmp_path: Path) -> None:
         run = await engine.start(HELLO, {"name": "Ada"})
         assert await run.result() == {"name": "Ada", "hello": "Ada"}
         assert [event.seq async for event in run.events()] == list(range(1, 7))
+
+
+# --- what an external node may see ---
+
+
+class Seen(NodeConfig):
+    value: JSON = None
+
+
+async def test_an_external_node_sees_nothing_that_is_not_durable(tmp_path: Path) -> None:
+    """`later` has its result in memory before `look` starts, but not on the disk when `look` was decided."""
+
+    @node("look", title="Look", category="testing", effects="external")
+    async def look(config: Seen) -> JSON:
+        return config.value
+
+    document = graph(
+        "look",
+        [
+            one("go", "manual_trigger"),
+            one("look", "look", {"value": "{{ later?.found ?? 'nothing yet' }}"}),
+            one("later", "set", {"fields": {"found": True}}),
+        ],
+        ["go -> look", "go -> later"],
+    )
+    async with Engine(tmp_path, registry=registry_with(look)) as engine:
+        outcome = await (await engine.start(document)).outcome()
+    assert outcome.output["look"] == "nothing yet"
+
+
+@pytest.mark.parametrize("answer", [Wait, Items])
+async def test_an_answer_that_cannot_be_kept_is_the_nodes_error(tmp_path: Path, answer: type) -> None:
+    @node("odd", title="Odd", category="testing", effects="pure")
+    def odd() -> Any:
+        return answer("soon")
+
+    async with Engine(tmp_path, registry=registry_with(odd)) as engine:
+        outcome = await (await engine.start(chain("odd", one("odd", "odd")))).outcome()
+    assert outcome.error is not None
+    assert (outcome.status, outcome.error.type, outcome.error.node_id) == ("failed", "TypeError", "odd")
+
+
+async def test_a_reported_run_has_an_outcome(tmp_path: Path) -> None:
+    async with Engine(tmp_path) as engine:
+        engine.state_manager.initialize_execution("theirs", "w", 3)
+        engine.state_manager.update_node_state("theirs", "a", "A", "success", {})
+        await engine.state_manager.settled("theirs")
+        ending = asyncio.ensure_future(engine.run("theirs").outcome())
+        engine.state_manager.finish_execution("theirs", "success", output={"rows": 7})
+        assert (await ending).output == {"rows": 7}
+    async with Engine(tmp_path) as engine:
+        assert await engine.run("theirs").result() == {"rows": 7}

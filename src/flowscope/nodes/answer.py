@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -35,6 +36,10 @@ class Items:
     concurrency: int = 1
     collect_errors: bool = False
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.values, list) or not isinstance(self.concurrency, int) or self.concurrency < 0:
+            raise TypeError("Items takes a list, and a concurrency of 0 or more")
+
 
 @dataclass(frozen=True, slots=True)
 class Again:
@@ -64,6 +69,12 @@ class Wait:
     signal: str = ""
     detail: str = ""
     kind: str = "duration"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.until, int | float) or not math.isfinite(self.until):
+            raise TypeError("Wait takes until as a number, in milliseconds since 1970")
+        if not all(isinstance(text, str) for text in (self.signal, self.detail, self.kind)):
+            raise TypeError("Wait takes signal, detail and kind as text")
 
 
 @dataclass(frozen=True, slots=True)

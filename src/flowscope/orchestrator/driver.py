@@ -176,8 +176,7 @@ class Driver:
                     if binding.direct:
                         now = self._call(live, frame, number, binding, now)
                     else:
-                        live.working += 1
-                        decision.released.append(Attempt(live, frame, number, binding, self._voice.speak))
+                        self._release(live, frame, number, binding, now)
                 if decision.instructions:
                     self._obey(live)
             del agenda[:taken]
@@ -192,6 +191,21 @@ class Driver:
             live.queued = True
             self._queue.append(live)
         return budget
+
+    def _release(self, live: LiveExecution, frame: Frame, number: int, binding: Binding, now: float) -> None:
+        """Have an external attempt start with the commit.
+
+        What it takes is worked out now and not when it starts: by then an expression could see results that are not
+        durable yet.
+        """
+        attempt = Attempt(live, frame, number, binding, self._voice.speak)
+        try:
+            attempt.prepare(self._payloads, self._surroundings, now)
+        except Exception as error:  # noqa: BLE001 -- a config or an expression that fails is the node's error
+            self._failed(live, frame, number, attempt.failure(error), now)
+            return
+        live.working += 1
+        live.decision.released.append(attempt)
 
     def _call(self, live: LiveExecution, frame: Frame, number: int, binding: Binding, now: float) -> float:
         """A pure handler, on the spot; the time when it had answered."""
@@ -241,7 +255,7 @@ class Driver:
 
     def unblocked(self) -> None:
         """For the recorder."""
-        if self._queue:
+        if self._queue or self.recorder.words:
             self._schedule()
 
     def _launch(self, live: LiveExecution, attempt: Attempt) -> None:
@@ -250,13 +264,7 @@ class Driver:
         if live.gone is not None or not self._current(attempt) or self.stopping:
             return
         failpoint("before_effect")
-        try:
-            attempt.prepare(self._payloads, self._surroundings, self._clock.now())
-        except Exception as error:  # noqa: BLE001 -- a config or an expression that fails is the node's error
-            self._reported(live, attempt, None, error)
-            return
         live.working += 1
-
         self._runner.run(attempt, self._report)
 
     def _report(self, attempt: Attempt, answer: Any, failure: BaseException | None) -> None:

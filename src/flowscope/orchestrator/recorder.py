@@ -65,6 +65,11 @@ class Recorder:
     def full(self) -> bool:
         return self.in_flight >= IN_FLIGHT
 
+    @property
+    def words(self) -> int:
+        """Lines of nodes' logs that wait for a commit."""
+        return len(self._logs)
+
     def note(self, live: LiveExecution) -> None:
         self._dirty[live.state.execution_id] = live
 
