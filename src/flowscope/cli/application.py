@@ -26,6 +26,7 @@ from flowscope.cli.listings import (
 )
 from flowscope.cli.result import flush
 from flowscope.cli.running import Manner, resume_execution, run_workflow
+from flowscope.cli.server import keys, serve
 from flowscope.definition import load
 from flowscope.definition.drawing import as_svg, as_text
 from flowscope.definition.workflow import Workflow
@@ -217,6 +218,10 @@ def show(
         except OSError as error:
             raise InputInvalid(f"Cannot write {svg}: {error.strerror}") from None
         print(f"\nWritten to {svg}")
+
+
+app.command()(serve)
+app.add_typer(keys, name="keys")
 
 
 def _registry() -> Registry:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,6 +24,7 @@ from flowscope.errors import (
     StoreError,
     WorkflowNotFound,
 )
+from flowscope.log import get_logger
 from flowscope.orchestrator.live_execution import LiveExecution
 from flowscope.orchestrator.payloads import encode
 from flowscope.orchestrator.ports import UNENDED
@@ -36,7 +36,7 @@ from flowscope.server.security import principal_of
 from flowscope.server.services import Services, services_of
 from flowscope.server.waits import Pause
 
-log = structlog.get_logger("flowscope.execute")
+log = get_logger("flowscope.execute")
 
 LONGEST_ID: Final = 128
 

@@ -10,14 +10,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
-
 from flowscope.engine import Engine
 from flowscope.errors import FlowscopeError
 from flowscope.execution.view import ENDED
+from flowscope.log import get_logger
 from flowscope.orchestrator.ports import UNENDED, ExecutionQuery, LogLine, Progress, Segment
 
-log = structlog.get_logger("flowscope.reporters")
+log = get_logger("flowscope.reporters")
 
 PAGE = 500
 LOST = {"name": "NodeLost", "code": "lost", "message": "lost: whoever reported this run fell silent"}

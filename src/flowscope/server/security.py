@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final
 
-import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flowscope.log import get_logger
 from flowscope.server.bodies import too_large
 from flowscope.server.credentials import ANYBODY, PRINCIPAL, Credentials, Principal
 from flowscope.server.limits import RateLimit
 from flowscope.server.origins import host_is_ours, is_allowed, origin_is_ours
 from flowscope.server.problems import INTERNAL, JsonResponse, Refusal, response_to
 
-log = structlog.get_logger("flowscope.gate")
+log = get_logger("flowscope.gate")
 
 PUBLIC: Final = frozenset({"/health", "/health/live", "/health/ready"})
 """Open to whoever reaches the port: they say that it is up, and nothing else."""

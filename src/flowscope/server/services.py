@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import structlog
 from starlette.requests import HTTPConnection
 
 from flowscope.definition import load
@@ -23,6 +22,7 @@ from flowscope.live.guard import Refusal as LiveRefusal
 from flowscope.live.protocol import CloseCode
 from flowscope.live.settings import LiveSettings
 from flowscope.live.visualization_service import VisualizationService
+from flowscope.log import get_logger
 from flowscope.nodes.registry import Registry
 from flowscope.orchestrator.inline_runner import InlineRunner
 from flowscope.orchestrator.ports import Commit, Store
@@ -36,7 +36,7 @@ from flowscope.server.security import Rules
 from flowscope.server.settings import Settings
 from flowscope.server.waits import Waits
 
-log = structlog.get_logger("flowscope.server")
+log = get_logger("flowscope.server")
 
 LOADED: Final = 256
 """Workflow versions kept ready to run."""

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
 import uvicorn
 
 from flowscope.errors import InputInvalid
 from flowscope.live.lean import LeanProtocol
 from flowscope.live.session import FRAME_BYTES_IN
+from flowscope.log import get_logger
 from flowscope.server.app import create_app
 from flowscope.server.services import Services
 from flowscope.server.settings import Settings
 
-log = structlog.get_logger("flowscope.serving")
+log = get_logger("flowscope.serving")
 
 INTERRUPTED = 130
 
