@@ -44,5 +44,5 @@ class Catalogue(Protocol):
     def types(self) -> Iterable[str]: ...
 
     def instead_of(self, type: str) -> str | None:
-        """For a type of the old catalogue that is not here: what to use instead."""
+        """For a type of the old catalogue that is not here: what to use instead, as a sentence."""
         ...

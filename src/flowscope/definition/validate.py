@@ -102,7 +102,7 @@ def _find_kinds(draft: _Draft) -> None:
 def _unknown_type(draft: _Draft, type: str) -> tuple[str, str]:
     instead = draft.catalogue.instead_of(type)
     if instead:
-        return f"{quoted(type)} is not available here", f"Use {instead} instead"
+        return f"{quoted(type)} is not available here", instead
     return f"there is no node type {quoted(type)}", draft.problems.suggest(type, draft.types)
 
 

@@ -38,7 +38,7 @@ class SampleCatalogue:
         return self._kinds
 
     def instead_of(self, type: str) -> str | None:
-        return {"gmail": "http_request"}.get(type)
+        return {"gmail": "Use http_request"}.get(type)
 
 
 @pytest.fixture

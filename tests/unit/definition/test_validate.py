@@ -73,7 +73,7 @@ BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "old type": (
         graph([node("a", "gmail")]),
-        ['nodes[0].data.type: "gmail" is not available here. Use http_request instead'],
+        ['nodes[0].data.type: "gmail" is not available here. Use http_request'],
     ),
     "config": (graph([node("a", "http_request")]), ["nodes[0].data.config.url: is required"]),
     "the same id": (
