@@ -150,7 +150,8 @@ class _Builder:
 
     def _text(self, text: str, place: str) -> Part | None:
         pieces = list(self._pieces(text, place))
-        filled = [piece for piece in pieces if not (isinstance(piece, str) and not piece.strip())]
+        # Spaces around a lone expression are a slip; a line break is meant, so it makes the whole a text.
+        filled = [piece for piece in pieces if not (isinstance(piece, str) and not piece.strip(" \t"))]
         if len(filled) == 1 and isinstance(filled[0], Expression):
             self.whole += 1
             return filled[0].evaluate
