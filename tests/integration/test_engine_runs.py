@@ -32,10 +32,14 @@ from flowscope.execution.events import (
     NodeSucceeded,
     NodeSuspended,
 )
+from flowscope.journal import SqliteStore
 from flowscope.nodes.answer import Collected, Items, Output, Wait
 from flowscope.nodes.context import NodeContext
 from flowscope.nodes.sdk import NodeConfig, node
+from flowscope.orchestrator.clock import SystemClock
 from flowscope.orchestrator.ports import ExecutionQuery, LogLine, Progress
+from flowscope.orchestrator.state_manager import ExecutionStateManager
+from flowscope.orchestrator.workflow_orchestrator import WorkflowOrchestrator
 
 HELLO = chain("hello", one("go", "manual_trigger"), one("greet", "set", {"fields": {"hello": "{{ name }}"}}))
 WAITING = chain("waiting", one("go", "manual_trigger"), one("ask", "wait", {"signal": "yes"}))
@@ -551,3 +555,21 @@ async def test_a_reported_run_has_an_outcome(tmp_path: Path) -> None:
         assert (await ending).output == {"rows": 7}
     async with Engine(tmp_path) as engine:
         assert await engine.run("theirs").result() == {"rows": 7}
+
+
+async def test_the_orchestrator_runs_alone_over_a_state_manager(tmp_path: Path) -> None:
+    """The mission's form: `WorkflowOrchestrator(state_manager, visualization_service).execute_workflow(…)`."""
+    store = SqliteStore(tmp_path)
+    store.start()
+    try:
+        watcher = Watcher()
+        orchestrator = WorkflowOrchestrator(ExecutionStateManager(store, SystemClock()), watcher)
+        await orchestrator.start()
+        outcome = await orchestrator.execute_workflow("w", {"name": "Ada"}, HELLO["nodes"], HELLO["edges"], "x1", "ann")
+        assert (outcome.execution_id, outcome.output) == ("x1", {"name": "Ada", "hello": "Ada"})
+        assert (await watcher.event(ExecutionStarted, "x1")).user_id == "ann"
+        with pytest.raises(ExecutionEnded):
+            await orchestrator.execute_workflow("w", {}, HELLO["nodes"], HELLO["edges"], "x1")
+        await orchestrator.stop()
+    finally:
+        store.stop()
