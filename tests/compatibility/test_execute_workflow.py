@@ -184,8 +184,7 @@ async def test_500_internal_error_tells_no_stack_and_no_secret(server: Client, m
 async def test_a_cancelled_run_is_no_success(server: Client) -> None:
     await server.stored(START, node("nap", "wait", duration=30_000))
     waiting = asyncio.create_task(server.execute(executionId="mine-1"))
-    while server.services.engine.orchestrator.live("mine-1") is None:
-        await asyncio.sleep(0)
+    await server.begun()
     assert (await server.post("/api/executions/mine-1/cancel")).status_code == 200
     response = await waiting
     assert (response.status_code, response.json()["code"]) == (409, "EXECUTION_CANCELLED")

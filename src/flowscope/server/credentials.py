@@ -79,6 +79,11 @@ class Credentials:
         """Whether there are keys, so that everybody needs one."""
         return bool(self._keys)
 
+    def presented(self, scope: Scope) -> bool:
+        """Whether there is anything that claims to be a key or a ticket."""
+        headers = Headers(scope=scope)
+        return "x-api-key" in headers or "authorization" in headers or bool(_ticket(scope))
+
     def principal(self, scope: Scope) -> Principal | None:
         """Who it is; None for nobody, or somebody with a key that does not open."""
         headers = Headers(scope=scope)
@@ -93,5 +98,8 @@ class Credentials:
 
 
 def _ticket(scope: Scope) -> str:
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=100)
+    try:
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=100)
+    except ValueError:  # more fields than anybody needs
+        return ""
     return str(query.get("ticket", [""])[0])

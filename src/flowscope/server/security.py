@@ -193,11 +193,13 @@ class Gate:
         path = _path(scope)
         if scope["type"] == "http" and path in PUBLIC:
             return
-        principal = await self._who(scope, client)
+        principal = await self._who(scope)
         if principal is None:
             if path.startswith(WEBHOOKS) and SIGNATURE in headers:
                 return  # signed instead: the route checks the signature, which takes the body
-            self._rules.failures.take(client)
+            if self._credentials.presented(scope) and not self._rules.failures.take(client):
+                message = "Too many wrong keys: wait a little"
+                raise Refusal(429, "TOO_MANY_REQUESTS", message, headers={"Retry-After": "10"})
             raise Refusal(
                 401,
                 "UNAUTHORIZED",
@@ -211,13 +213,11 @@ class Gate:
             )
         scope[PRINCIPAL] = principal
 
-    async def _who(self, scope: Scope, client: str) -> Principal | None:
+    async def _who(self, scope: Scope) -> Principal | None:
         if self._authorize is not None:
             return await self._authorize(scope)
         if not self._credentials.required:
             return ANYBODY if _is_this_machine(scope) else None
-        if self._rules.failures.exhausted(client):
-            raise Refusal(429, "TOO_MANY_REQUESTS", "Too many wrong keys: wait a little", headers={"Retry-After": "10"})
         return self._credentials.principal(scope)
 
 
