@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import apsw
@@ -11,6 +12,7 @@ import apsw
 from benchmarks.workloads import DIAMONDS
 
 _TARGETS = {source: [target for first, target in DIAMONDS if first == source] for source in range(10)}
+_SOURCES = [[source for source, target in DIAMONDS if target == number] for number in range(10)]
 _INDEGREE = [sum(1 for _, target in DIAMONDS if target == number) for number in range(10)]
 
 
@@ -46,10 +48,32 @@ async def _run() -> None:
     await done
 
 
-async def event_loop(runs: int) -> float:
-    """Nodes a second of `runs` concurrent runs on the bare loop."""
+async def _gathered_run() -> None:
+    """The same as one would write it by hand: a task a node, which gathers its predecessors."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def one(number: int) -> None:
+        if _SOURCES[number]:
+            await asyncio.gather(*(tasks[source] for source in _SOURCES[number]))
+        await _node()
+
+    tasks += [asyncio.create_task(one(number)) for number in range(10)]
+    await asyncio.gather(*tasks)
+
+
+async def bare_loop(runs: int) -> float:
+    """Nodes a second of `runs` concurrent runs by counters: the leanest there is."""
+    return await _rate(_run, runs)
+
+
+async def gathered(runs: int) -> float:
+    """Nodes a second of `runs` concurrent runs by `asyncio.gather`."""
+    return await _rate(_gathered_run, runs)
+
+
+async def _rate(run: Callable[[], Coroutine[None, None, None]], runs: int) -> float:
     began = time.perf_counter()
-    await asyncio.gather(*(_run() for _ in range(runs)))
+    await asyncio.gather(*(run() for _ in range(runs)))
     return runs * 10 / (time.perf_counter() - began)
 
 

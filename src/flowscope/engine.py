@@ -10,6 +10,7 @@ async with Engine(".flowscope") as engine:
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -327,6 +328,15 @@ def load_workflow(source: str | Path | dict[str, JSON], registry: Registry | Non
 
 
 def run_loop(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine on a fresh uvloop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+    """Run a coroutine on a fresh uvloop.
+
+    What is in memory by now, mostly modules, is kept from the garbage collector meanwhile: going through it again and again
+    costs an engine under load a quarter of its speed.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+    finally:
+        gc.unfreeze()

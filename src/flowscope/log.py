@@ -22,4 +22,5 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
             structlog.processors.KeyValueRenderer(key_order=["event", "execution_id"], drop_missing=True),
         ],
     )
-    return cast(structlog.stdlib.BoundLogger, logger)
+    # Bound here, once: an unbound one would bind itself anew for every line.
+    return cast(structlog.stdlib.BoundLogger, logger.bind())
