@@ -52,6 +52,8 @@ class SseWire:
         return b"".join(chunks)
 
     def _put(self, chunk: bytes) -> None:
+        if not chunk:
+            return  # events that show nothing; to the reader of `take` it would be the end
         self._chunks.append(chunk)
         self._size += len(chunk)
         self._wake.set()
