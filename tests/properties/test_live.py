@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flowscope.execution.events import AnyEvent, NodeStarted
 from flowscope.execution.view import ExecutionView
-from flowscope.live import channel, history, parcel, viewer
+from flowscope.live import channel, history, parcel
 from flowscope.live.settings import LiveSettings
 from flowscope.live.translation import Translator
 from flowscope.orchestrator.ports import ExecutionRow, LogLine, Progress
@@ -30,7 +30,6 @@ SMALL = LiveSettings(budget=3_000, replay_events=60)
 def small_limits() -> Iterator[None]:
     """So that a run of a few dozen events meets every limit."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(viewer, "HIGH_WATER", 1_500)
         patch.setattr(channel, "PAGE_BYTES", 4096 + 1_200)
         patch.setattr(parcel, "FRAME_BYTES", 900)
         patch.setattr(parcel, "CONFLATE_BYTES", 700)
@@ -46,7 +45,7 @@ class Weather:
         self.dice = Random(seed)
         plan = any_plan(seed, size)
         self.events: list[AnyEvent] = list(Chaos(plan, seed, steps).run.events)
-        self.rig = Rig(SMALL, high_water=1_500)
+        self.rig = Rig(SMALL)
         shaped = self.dice.random() < 0.7
         self.shape = shape_of(plan) if shaped else None
         self.row = ExecutionRow(execution_id="run", workflow_id="w", definition=self.rig.define(plan) if shaped else "")
@@ -191,7 +190,7 @@ def test_coming_back_anywhere_ends_the_same(seed: int, size: int, steps: int, af
     async def play() -> None:
         plan = any_plan(seed, size)
         events = list(Chaos(plan, seed, steps).run.events)
-        rig = Rig(high_water=1_500)
+        rig = Rig()
         try:
             rig.keep(events, ExecutionRow(execution_id="run", workflow_id="w", definition=rig.define(plan)))
             for framed in (False, True):

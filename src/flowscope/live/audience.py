@@ -219,12 +219,13 @@ class Audience:
         return late
 
     def _send_all(self, group: dict[Subscription, None], parcel: Parcel) -> list[Subscription]:
-        budget = self._settings.budget
+        room = self._settings.budget - parcel.size
+        high_water = self._settings.high_water  # whoever reads may be sent more than the budget at once
         late = []
         for subscription in group:
             viewer = subscription.viewer
             wire = viewer.wire
-            if wire.buffered() > budget and viewer.overfull(budget):
+            if wire.buffered() > high_water and viewer.overfull(room):
                 late.append(subscription)
             else:
                 wire.send(parcel)
@@ -240,7 +241,7 @@ class Audience:
             if cursor > channel.seq:  # the journal was read further than what has been published
                 self._fresh[subscription] = cursor
                 continue
-            if viewer.overfull(self._settings.budget):
+            if viewer.wire.buffered() > viewer.high_water and viewer.overfull(self._settings.budget):
                 subscription.cursor = cursor
                 late.append(subscription)
                 continue
@@ -261,7 +262,7 @@ class Audience:
 
     def _flush_murmurs(self, channel: Channel) -> None:
         parcels = self._murmurs.take(channel)
-        most = self._settings.budget // 2
+        most = self._settings.high_water
         for parcel, group in zip(parcels, self._level, strict=True):
             if parcel.texts:
                 for subscription in group:

@@ -7,7 +7,7 @@ from typing import Final
 
 from flowscope.live.protocol import CloseCode
 from flowscope.live.timer import Timer
-from flowscope.live.viewer import HIGH_WATER, Viewer
+from flowscope.live.viewer import Viewer
 
 ROUNDS: Final = 8
 """An interval is parted in as many, and so are the viewers."""
@@ -52,7 +52,7 @@ class Heartbeat:
 
     def _look_at(self, viewer: Viewer) -> None:
         full, viewer.full_at_beat = viewer.full_at_beat, viewer.wire.buffered()
-        if viewer.full_at_beat > HIGH_WATER:
+        if viewer.full_at_beat > viewer.high_water:
             viewer.stuck = viewer.stuck + 1 if full and viewer.full_at_beat >= full else 0
             if viewer.stuck >= PATIENCE:
                 return self._give_up(viewer, CloseCode.TOO_SLOW)

@@ -142,7 +142,7 @@ class Hub:
 
     def connect(self, wire: Wire, *, framed: bool, execution_id: str | None = None, after: int | None = None) -> Viewer:
         """A connection has been accepted. It is greeted, and subscribed if it named an execution."""
-        viewer = Viewer(str(uuid.uuid4()), wire, framed=framed)
+        viewer = Viewer(str(uuid.uuid4()), wire, framed=framed, high_water=self.settings.high_water)
         if self._stopped or len(self._viewers) >= self.settings.viewers:
             code = CloseCode.RESTART if self._stopped else CloseCode.FULL
             self._closed[code] += 1

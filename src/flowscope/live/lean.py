@@ -8,7 +8,6 @@ routes of the same server are served as ever.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final, cast
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -22,7 +21,7 @@ from flowscope.live.hub import Hub
 from flowscope.live.parcel import Parcel
 from flowscope.live.protocol import CloseCode
 from flowscope.live.session import FRAME_BYTES_IN
-from flowscope.live.viewer import HIGH_WATER, Viewer
+from flowscope.live.viewer import Viewer
 
 PING: Final = b"\x89\x00"
 
@@ -54,7 +53,7 @@ class LeanProtocol(WebSocketsSansIOProtocol):
             return
         self.stop_keepalive()
         self.conn.max_message_size = FRAME_BYTES_IN
-        self.transport.set_write_buffer_limits(high=HIGH_WATER, low=HIGH_WATER // 4)
+        self.transport.set_write_buffer_limits(high=hub.settings.high_water)
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
@@ -120,8 +119,8 @@ class LeanProtocol(WebSocketsSansIOProtocol):
         self.cut_later()
 
     def cut_later(self) -> None:
-        """A peer that does not read must not keep a closing connection open."""
-        asyncio.get_running_loop().call_later(CLOSING, self.transport.abort)
+        """A peer that does not read, or does not answer the goodbye, must not keep the connection open."""
+        self.close_timer = self.loop.call_later(CLOSING, self.transport.abort)
 
 
 class LeanWire:

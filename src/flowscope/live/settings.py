@@ -24,3 +24,9 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     viewers: int = 20_000
     allowed_origins: Sequence[str] = ()
     allowed_hosts: Sequence[str] = ()
+
+    @property
+    def high_water(self) -> int:
+        """Bytes waiting in a wire beyond which what can wait does: pages of a snapshot, a past being caught up with. Less
+        than the budget, so that whoever is over its budget is also heard of when there is room again."""
+        return min(64 * KIB, self.budget // 2)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, Protocol
+from typing import Protocol
 
 from flowscope.live.history import Replay
 from flowscope.live.parcel import Parcel
 from flowscope.live.protocol import CloseCode, Lagged, encode
 from flowscope.live.session import Session
 
-HIGH_WATER: Final = 64 * 1024
-"""Bytes waiting in a wire beyond which what can wait does: pages of a snapshot, a past being caught up with."""
-
 
 class Wire(Protocol):
-    """A connection, as the hub sees it. None of it blocks or raises. Its owner tells the hub what comes in (`received`),
-    that it is empty again after more than `HIGH_WATER` bytes were waiting (`drained`), and that it is gone (`left`)."""
+    """A connection, as the hub sees it. None of it blocks or raises.
+
+    Its owner tells the hub what comes in (`received`), that there is room again after more than `LiveSettings.high_water`
+    bytes were waiting (`drained`), and that it is gone (`left`).
+    """
 
     def send(self, parcel: Parcel) -> None: ...
 
@@ -39,13 +39,14 @@ class Viewer:
     """
 
     __slots__ = (
-        "client_id", "excused", "framed", "full_at_beat", "session", "stuck", "subscriptions", "unanswered", "wire",
+        "client_id", "excused", "framed", "full_at_beat", "high_water", "session", "stuck", "subscriptions", "unanswered", "wire",
     )  # fmt: skip
 
-    def __init__(self, client_id: str, wire: Wire, *, framed: bool) -> None:
+    def __init__(self, client_id: str, wire: Wire, *, framed: bool, high_water: int) -> None:
         self.client_id = client_id
         self.wire = wire
         self.framed = framed
+        self.high_water = high_water
         self.session = Session()
         self.subscriptions: dict[str, Subscription] = {}
         self.excused = self.unanswered = self.stuck = self.full_at_beat = 0
@@ -90,7 +91,7 @@ class Subscription:
         """Send of the queue what the wire takes; True when it is empty."""
         viewer = self.viewer
         while self.queue:
-            if viewer.wire.buffered() > HIGH_WATER:
+            if viewer.wire.buffered() > viewer.high_water:
                 return False
             viewer.send_excused(self.queue.popleft())
         self.sent = self.cursor

@@ -111,12 +111,12 @@ class HandWire:
 class Rig:
     """Everything around a hub. `gates` hold back reads of the journal while `held` is set."""
 
-    def __init__(self, settings: LiveSettings | None = None, *, high_water: int = 64 * 1024) -> None:
+    def __init__(self, settings: LiveSettings | None = None) -> None:
         self.store = MemoryStore()
         self.store.start()
         self.timer = HandTimer()
         self.hub = Hub(self.store, FixedClock(), settings, timer=self.timer, in_thread=self._in_thread)
-        self.high_water = high_water
+        self.high_water = self.hub.settings.high_water
         self.held = False
         self.gates: list[asyncio.Event] = []
         self.late_reads = False
