@@ -90,7 +90,12 @@ class Client(httpx.AsyncClient):
         """Watch the execution's states until it is in that one."""
         reached = asyncio.Event()
         manager = self.services.state_manager
-        unsubscribe = manager.subscribe(execution_id, lambda update: update.status == status and reached.set())
+
+        def look(update: Any) -> None:
+            if update.status == status:
+                reached.set()
+
+        unsubscribe = manager.subscribe(execution_id, look)
         try:
             async with asyncio.timeout(10):
                 await reached.wait()

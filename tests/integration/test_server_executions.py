@@ -127,7 +127,7 @@ async def test_an_old_client_sees_a_run_from_its_first_node_to_its_end(server: C
         assert types == ["CONNECTED", "EXECUTION_SNAPSHOT"]
         await server.until(execution_id, "waiting")
         await server.post(f"/api/executions/{execution_id}/signal", json={"name": "go"})
-        messages = []
+        messages: list[dict[str, Any]] = []
         while not messages or messages[-1]["type"] != "EXECUTION_UPDATE" or messages[-1]["data"]["status"] != "success":
             messages.append(json.loads(await socket.recv()))
         assert messages[-1]["data"]["progress"] == 100

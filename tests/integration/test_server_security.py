@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import websockets
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from compatibility.live_server import Client, node, serving
 from flowscope.library import KeyRing, LibraryDatabase
@@ -30,7 +30,7 @@ def every_route(client: Client) -> Iterator[tuple[str, str]]:
 def _routes(routes: list[BaseRoute]) -> Iterator[tuple[str, str]]:
     for route in routes:
         inner = getattr(route, "original_router", None) or getattr(route, "router", None)
-        if hasattr(route, "methods") and getattr(route, "path", None):
+        if isinstance(route, Route):
             for method in route.methods or ():
                 yield method, re.sub(r"{[^}]*}", "1", route.path)
         elif inner is not None:

@@ -56,6 +56,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]
 
 DATA = Path(".flowscope")
+URL = "http://127.0.0.1:3001"
 
 
 def _print_version(wanted: bool) -> None:
@@ -96,6 +97,9 @@ def run(
     trigger: Annotated[
         str, typer.Option("--trigger", metavar="NODE", help="The trigger node to start from, where there are several.")
     ] = "",
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="Run it on the server there; the key is in FLOWSCOPE_API_KEY.")
+    ] = "",
 ) -> int:
     """Run a workflow and watch it.
 
@@ -104,11 +108,17 @@ def run(
     - `flowscope run orders.json`
     - `flowscope run orders.json --input '{"day": "monday"}' --json | jq .output`
     - `flowscope run orders.json --input @day.json --data /var/lib/flowscope`
+    - `flowscope run orders.json --url http://127.0.0.1:3001`
     """
     registry = _registry()
+    manner = Manner(data, json=json, quiet=quiet)
+    if url:
+        from flowscope.cli.remote import run_there
+
+        value = read_input(input)
+        return _exit_code(run_there(file, registry, value, url, manner, execution_id=execution_id, trigger=trigger))
     workflow = _load(file, registry)
     value = read_input(input)
-    manner = Manner(data, json=json, quiet=quiet)
     return _exit_code(run_workflow(workflow, registry, value, manner, execution_id=execution_id, trigger=trigger))
 
 
@@ -136,6 +146,23 @@ def resume(
     """
     signals = dict(read_signal(answer) for answer in answers or ())
     return _exit_code(resume_execution(execution_id, Manner(data, json=json, quiet=quiet), signals))
+
+
+@app.command()
+def watch(
+    execution_id: ExecutionId,
+    url: Annotated[str, typer.Option("--url", metavar="URL", help="The server that runs it.")] = URL,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Watch a run of a server to its end.
+
+    Connections that fail are made again. Ctrl-C stops watching; the run goes on. A server with keys is shown the one in
+    FLOWSCOPE_API_KEY.
+    """
+    from flowscope.cli.remote import watch_there
+
+    return _exit_code(watch_there(execution_id, _registry(), url, Manner(DATA, json=json, quiet=quiet)))
 
 
 @app.command()

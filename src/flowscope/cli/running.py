@@ -58,8 +58,8 @@ async def run_workflow(
     view = ExecutionView(execution_id or new_execution_id(), WorkflowShape.of(workflow))
     watcher = Watcher(view)
     async with Engine(manner.data, registry=registry, recover=False, publisher=watcher) as engine:
-        watcher.display = _display(watcher, workflow, registry, manner)
-        with _signals() as stopped:
+        watcher.display = display_of(watcher, workflow, registry, manner)
+        with heeded_signals() as stopped:
             run = await engine.start(workflow, input, execution_id=view.execution_id, trigger=trigger)
             return await _follow(engine, run, watcher, manner, stopped)
 
@@ -78,9 +78,9 @@ async def resume_execution(execution_id: str, manner: Manner, signals: dict[str,
         _catch_up(engine, watcher)
         if row.status in ENDED:
             say_note(f"Execution {execution_id} had already ended: {row.status}")
-            return _report(await engine.run(execution_id).outcome(), watcher, manner)
-        watcher.display = _display(watcher, workflow, engine.registry, manner)
-        with _signals() as stopped:
+            return report(await engine.run(execution_id).outcome(), watcher, manner)
+        watcher.display = display_of(watcher, workflow, engine.registry, manner)
+        with heeded_signals() as stopped:
             try:
                 run = await engine.take_up(execution_id)
             except LookupError as error:
@@ -90,7 +90,8 @@ async def resume_execution(execution_id: str, manner: Manner, signals: dict[str,
             return await _follow(engine, run, watcher, manner, stopped)
 
 
-def _display(watcher: Watcher, workflow: Workflow, registry: Registry, manner: Manner) -> Display:
+def display_of(watcher: Watcher, workflow: Workflow, registry: Registry, manner: Manner) -> Display:
+    """A live tree on a terminal, lines elsewhere, or nothing."""
     if manner.json or manner.quiet:
         return Silence()
     limits = _limits(workflow, registry)
@@ -115,15 +116,16 @@ def _now() -> float:
     return time.time() * 1000
 
 
-class _Stopped(asyncio.Event):
+class Stopped(asyncio.Event):
     """Set by the first signal, which it names."""
 
     signal = signal.SIGINT
 
 
 @contextmanager
-def _signals() -> Iterator[_Stopped]:
-    stopped = _Stopped()
+def heeded_signals() -> Iterator[Stopped]:
+    """Inside, the first signal sets the event, and the second ends the process."""
+    stopped = Stopped()
     loop = asyncio.get_running_loop()
 
     def stop(which: signal.Signals) -> None:
@@ -141,10 +143,10 @@ def _signals() -> Iterator[_Stopped]:
             loop.remove_signal_handler(which)
 
 
-async def _follow(engine: Engine, run: Run, watcher: Watcher, manner: Manner, stopped: _Stopped) -> int:
+async def _follow(engine: Engine, run: Run, watcher: Watcher, manner: Manner, stopped: Stopped) -> int:
     outcome = asyncio.ensure_future(run.outcome())
     waiting = asyncio.ensure_future(stopped.wait())
-    ticking = asyncio.ensure_future(_tick(watcher))
+    ticking = asyncio.ensure_future(tick(watcher))
     try:
         await asyncio.wait({outcome, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not outcome.done():
@@ -155,7 +157,7 @@ async def _follow(engine: Engine, run: Run, watcher: Watcher, manner: Manner, st
     if outcome.done() and not outcome.exception():
         _catch_up(engine, watcher)
         watcher.close()
-        return _report(outcome.result(), watcher, manner)
+        return report(outcome.result(), watcher, manner)
     watcher.close()
     if stopped.is_set():
         _say_interrupted(watcher, manner)
@@ -163,13 +165,14 @@ async def _follow(engine: Engine, run: Run, watcher: Watcher, manner: Manner, st
     return _say_let_go(outcome.exception(), run.execution_id, manner)
 
 
-async def _tick(watcher: Watcher) -> None:
+async def tick(watcher: Watcher) -> None:
+    """Have the display draw again and again, until cancelled."""
     while True:
         watcher.tick()
         await asyncio.sleep(FRAME)
 
 
-async def _stop(engine: Engine, watcher: Watcher, stopped: _Stopped, outcome: asyncio.Future[Any]) -> None:
+async def _stop(engine: Engine, watcher: Watcher, stopped: Stopped, outcome: asyncio.Future[Any]) -> None:
     watcher.close()
     watcher.display = Silence()
     running = watcher.view.counts["running"]
@@ -188,7 +191,8 @@ def _catch_up(engine: Engine, watcher: Watcher) -> None:
 # --- the end ---
 
 
-def _report(outcome: Outcome, watcher: Watcher, manner: Manner) -> int:
+def report(outcome: Outcome, watcher: Watcher, manner: Manner) -> int:
+    """Print how it ended; the exit code."""
     success = outcome.status == "success"
     with suppress(BrokenPipeError):  # how the run ended does not depend on anybody reading it
         if manner.json:

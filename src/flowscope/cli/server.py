@@ -36,7 +36,9 @@ def serve(
         ),
     ] = None,
     data: _Data = None,
-    no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser. (There is no page to open yet.)")] = False,
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="Open no browser. (There is no page to open yet.)")
+    ] = False,
 ) -> None:
     """Serve workflows over HTTP, and every run live over WebSocket.
 

@@ -48,9 +48,13 @@ class Watcher:
         if segment.execution_id != self.view.execution_id:
             return
         for event in events:
-            if event.seq > self.view.seq:
-                self.view.apply(event)
-                self._show(event)
+            self.take(event)
+
+    def take(self, event: AnyEvent) -> None:
+        """One event; one that is known already changes nothing."""
+        if event.seq > self.view.seq:
+            self.view.apply(event)
+            self._show(event)
 
     def murmur(self, word: Progress | LogLine) -> None:
         if word.execution_id != self.view.execution_id:
