@@ -321,3 +321,26 @@ async def test_reported_runs_are_streamed(kind: str) -> None:
             heard = await hear_until(connection, "EXECUTION_UPDATE", status="success")
         told = [message["data"]["status"] for message in heard if message.get("data", {}).get("nodeId") == "a"]
         assert told[0] == "running" and told[-1] == "success"
+
+
+@kinds
+async def test_who_watches_before_the_run_begins_sees_all_of_it(kind: str) -> None:
+    """As clients of old do: they make up an id, connect, and only then ask for the run."""
+    gate = Gate()
+    async with (
+        serving(kind, registry=registry_with(gate.type)) as site,
+        connect(site.url("mine")) as early,
+        connect(site.address) as second,
+    ):
+        assert [(await hear(early))["type"] for _ in range(2)] == ["CONNECTED", "ERROR"]
+        await hear(second)
+        await second.send('{"type":"SUBSCRIBE","executionId":"mine"}')
+        assert (await hear(second))["code"] == "EXECUTION_NOT_FOUND"
+        assert site.service.get_stats() == {"totalClients": 2, "activeExecutions": 0, "totalConnections": 2}
+        await site.engine.start(gated(), execution_id="mine")
+        for connection in (early, second):
+            data = (await hear_until(connection, "EXECUTION_SNAPSHOT"))[-1]["data"]
+            assert data["status"] in ("running", "waiting")
+        gate.open.set()
+        for connection in (early, second):
+            await hear_until(connection, "EXECUTION_UPDATE", status="success")

@@ -70,11 +70,14 @@ async def test_it_stops_in_order_and_tells_viewers_to_come_back(tmp_path: Path, 
         assert (await client.post("/api/workflows", json=document)).status_code == 201
         body = {"workflowId": "flow", "executionId": "e1"}
         waiting = asyncio.create_task(client.post("/api/execute-workflow", json=body, timeout=30))
-        stream = asyncio.create_task(_whole(f"http://{address}/api/executions/e1/stream"))
+        begun = asyncio.Event()
+        stream = asyncio.create_task(_read_on(f"http://{address}/api/executions/e1/stream", begun))
         async with websockets.connect(f"ws://{address}/ws/executions?executionId=e1") as viewer:
             async for text in viewer:
-                if json.loads(text).get("data", {}).get("status") in ("running", "waiting"):
+                data = json.loads(text).get("data", {})
+                if "nap" in [data.get("nodeId"), *(one["nodeId"] for one in data.get("nodes", ()))]:
                     break
+            await begun.wait()
             process.send_signal(which)
             with pytest.raises(websockets.ConnectionClosed) as closed:
                 while True:
@@ -92,11 +95,14 @@ async def test_it_stops_in_order_and_tells_viewers_to_come_back(tmp_path: Path, 
         assert (await client.get("/api/workflows/flow")).json()["version"] == 1
 
 
-async def _whole(address: str) -> None:
+async def _read_on(address: str, begun: asyncio.Event) -> None:
+    """A stream, from when there is one, to its end."""
     async with httpx.AsyncClient(timeout=30) as client:
-        while (await client.get(address.replace("/stream", ""))).status_code == 404:
-            pass
-        await client.get(address)
+        while not begun.is_set():
+            async with client.stream("GET", address) as response:
+                if response.status_code == 200:
+                    begun.set()
+                    await response.aread()
 
 
 async def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ class Audience:
     def __init__(self, execution_id: str, settings: LiveSettings, read: Read) -> None:
         self.execution_id = execution_id
         self.channel: Channel | None = None
+        self.absent = False
+        """There is no such execution yet."""
         self.arrivals: list[Any] = []
         self.members: dict[Subscription, None] = {}
         self._settings = settings

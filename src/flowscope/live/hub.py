@@ -23,7 +23,7 @@ from flowscope.live.audience import Audience
 from flowscope.live.heartbeat import Heartbeat
 from flowscope.live.history import History
 from flowscope.live.pace import Pace
-from flowscope.live.parcel import note
+from flowscope.live.parcel import Parcel, note
 from flowscope.live.protocol import CloseCode, Connected, ErrorMessage, Ping, Pong, Subscribe, Unsubscribe
 from flowscope.live.session import Command, Goodbye
 from flowscope.live.settings import LiveSettings
@@ -92,7 +92,7 @@ class Hub:
     def statistics(self) -> dict[str, Any]:
         return {
             "viewers": len(self._viewers),
-            "watchedExecutions": len(self._audiences),
+            "watchedExecutions": sum(not audience.absent for audience in self._audiences.values()),
             "subscriptions": sum(len(audience.members) for audience in self._audiences.values()),
             "events": self._events,
             "flushes": self._flushes,
@@ -112,6 +112,9 @@ class Hub:
         if audience is None:
             return
         self._events += len(events)
+        if audience.absent:
+            audience.absent = False
+            self._open(audience)
         try:
             complete = audience.publish(segment.first_seq, events)
         except Exception:  # one event that cannot be told must not cost the run, nor other viewers: read it all again
@@ -233,6 +236,8 @@ class Hub:
         if audience is None:
             audience = self._audiences[execution_id] = Audience(execution_id, self.settings, self._replay)
             self._open(audience)
+        elif audience.absent:
+            viewer.wire.send(_not_found(execution_id))
         after = None if command.after is UNSET else command.after
         subscription = viewer.subscriptions[execution_id] = Subscription(viewer, execution_id, after)
         audience.join(subscription)
@@ -257,20 +262,27 @@ class Hub:
 
     async def _opened(self, audience: Audience) -> None:
         execution_id = audience.execution_id
-        error = ErrorMessage(
-            code="EXECUTION_NOT_FOUND", message=f"Execution {execution_id} not found", execution_id=execution_id
-        )
         try:
             async with self._reading:
                 channel = await self._in_thread(self._history.open, execution_id)
             if self._audiences.get(execution_id) is not audience:
                 return
             if channel is not None:
-                return audience.opened(channel)
+                audience.opened(channel)
+            elif audience.arrivals:  # it began while we looked
+                self._open(audience)
+            else:
+                self._await(audience)
         except Exception as reason:  # a task's outermost frame: a StoreError, or a journal that does not fold
             log.error("live.open_failed", execution_id=execution_id, error=str(reason), exc_info=reason)
-            error = _unavailable(execution_id, reason)
-        self._dismiss(audience, error)
+            self._dismiss(audience, _unavailable(execution_id, reason))
+
+    def _await(self, audience: Audience) -> None:
+        """There is no such execution. Whoever makes up an id, watches it and then starts it is told so, and stays."""
+        audience.absent = True
+        parcel = _not_found(audience.execution_id)
+        for subscription in audience.members:
+            subscription.viewer.wire.send(parcel)
 
     def _replay(self, subscription: Subscription) -> None:
         self._own(self._replayed(subscription))
@@ -329,6 +341,11 @@ class Hub:
             self._lagged += audience.flush()
         self._flushes += 1
         self._pace.flushed(began, self._timer.now())
+
+
+def _not_found(execution_id: str) -> Parcel:
+    text = f"Execution {execution_id} not found; if it begins later, it will be shown"
+    return note(ErrorMessage(code="EXECUTION_NOT_FOUND", message=text, execution_id=execution_id))
 
 
 def _unavailable(execution_id: str, reason: Exception) -> ErrorMessage:

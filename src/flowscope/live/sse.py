@@ -64,7 +64,7 @@ async def stream(
 ) -> AsyncIterator[bytes]:
     """The execution's messages as they come; with `until_end`, no longer than to its end.
 
-    The caller has seen that the reader may, and that the execution exists (otherwise an `ERROR` is all there is).
+    The caller has seen that the reader may, and that the execution exists (otherwise an `ERROR` comes until it begins).
     """
     wire = SseWire()
     viewer = hub.connect(wire, framed=False, execution_id=execution_id, after=after)
