@@ -111,8 +111,9 @@ def anchors(page: Path) -> set[str]:
 
 def test_the_index_names_every_page() -> None:
     index = (ROOT / "docs" / "README.md").read_text("utf-8")
-    pages = [page.relative_to(ROOT / "docs") for page in (ROOT / "docs").rglob("*.md") if page.name != "README.md"]
-    assert [str(page) for page in pages if f"({page})" not in index] == []
+    pages = [page.relative_to(ROOT / "docs") for page in (ROOT / "docs").rglob("*.md")]
+    missing = [str(page) for page in pages if f"({page})" not in index and page.parent.name != "nodes"]
+    assert missing == ["README.md"]  # the pages of nodes/ are named by its own index, which is made with them
 
 
 @pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])

@@ -1,10 +1,15 @@
-"""The reference of the built-in nodes, made from the nodes themselves: `python -m flowscope.nodes.reference >
-docs/nodes.md`."""
+"""The reference of the built-in nodes, made from the nodes themselves: `python -m flowscope.nodes.reference docs/nodes`
+writes a page for each, and an index.
+
+A page shows a workflow with the node in it, what goes in and what comes out: `examples/<type>.json` beside the pages, as
+`{"input", "workflow", "output"}`. `output` is left out where it differs from run to run.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from flowscope.nodes.builtin import ALIASES, builtin_registry
@@ -18,17 +23,18 @@ _CATEGORIES: dict[Category, str] = {
     "files": "Files",
     "database": "Databases",
     "network": "Network",
-    "testing": "Testing",
     "code": "Code",
     "ai": "Models",
+    "testing": "Testing",
 }
 
 _OPENING = """\
 # Nodes
 
-Made by `python -m flowscope.nodes.reference > docs/nodes.md`; a test keeps it up to date.
+Made by `python -m flowscope.nodes.reference docs/nodes`; a test keeps these pages up to date, and another runs their
+examples.
 
-The settings below stand in `data.config`. Any of them may hold expressions, `{{ … }}`, unless it says *raw*.
+A node's settings stand in `data.config`. Any of them may hold expressions, `{{ … }}`, unless it says *raw*.
 Every node has these beside its own: `retry`, `timeout`, `continueOnError`, `join`, `onLost`, `resources`,
 `disabled`.
 
@@ -38,39 +44,85 @@ nodes whose `parentId` is its id.
 """
 
 
-def reference() -> str:
-    """The whole page as Markdown."""
+_WIDTH = 100
+
+
+def reference(examples: Path) -> dict[str, str]:
+    """Every page as Markdown, by the name of its file; `examples` is the folder of the examples."""
     nodes = list(builtin_registry(entry_points=False))
-    parts = [_OPENING, _contents(nodes)]
+    return {"README.md": _index(nodes)} | {f"{node.type}.md": _page(node, examples) for node in nodes}
+
+
+def write(folder: Path) -> None:
+    """Write the pages; those of nodes that are no more are removed."""
+    pages = reference(folder / "examples")
+    for stale in {path.name for path in folder.glob("*.md")} - set(pages):
+        (folder / stale).unlink()
+    for name, text in pages.items():
+        (folder / name).write_text(text, "utf-8")
+
+
+def _index(nodes: list[NodeType]) -> str:
+    parts = [_OPENING]
     for category, title in _CATEGORIES.items():
-        chosen = [node for node in nodes if node.category == category]
-        if chosen:
-            parts.append(f"## {title}\n")
-            parts += [_section(node) for node in chosen]
-    return "\n".join(parts).rstrip() + "\n"
+        rows = [_row(node) for node in nodes if node.category == category]
+        if rows:
+            parts.append("\n".join([f"## {title}\n", "| | |", "|---|---|", *rows]) + "\n")
+    return "\n".join(parts)
 
 
-def _contents(nodes: list[NodeType]) -> str:
-    lines = ["| | |", "|---|---|"]
-    for category, title in _CATEGORIES.items():
-        links = [f"[`{node.type}`](#{node.type})" for node in nodes if node.category == category]
-        if links:
-            lines.append(f"| {title} | {', '.join(links)} |")
-    return "\n".join(lines) + "\n"
+def _row(node: NodeType) -> str:
+    first = _flowing(node.description).partition(". ")[0].rstrip(".")
+    return f"| [{node.title}]({node.type}.md) | `{node.type}`: {first.replace('|', chr(92) + '|')} |"
 
 
-def _section(node: NodeType) -> str:
-    parts = [f'### <a id="{node.type}"></a>{node.title}\n', _facts(node) + "\n", _flowing(node.description) + "\n"]
+def _page(node: NodeType, examples: Path) -> str:
+    parts = [f"# {node.title}\n", _facts(node) + "\n", _flowing(node.description) + "\n"]
     schema = node.schema()
     parts += _table(schema, node.raw_fields)
     for name, below in schema.get("$defs", {}).items():
         what = _flowing(below.get("description", ""))
-        parts.append(f"A `{name}`{' is ' + what[0].lower() + what[1:] if what else ':'}\n")
+        article = "An" if name[0] in "AEIOU" else "A"
+        parts.append(f"{article} `{name}`{' is ' + what[0].lower() + what[1:] if what else ':'}\n")
         parts += _table(below, frozenset())
-    if node.example is not None:
+    parts += _example(node, examples / f"{node.type}.json")
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _example(node: NodeType, file: Path) -> list[str]:
+    if not file.exists():
         written = {"data": {"type": node.type, "label": node.title, "config": node.example}}
-        parts.append(f"```json\n{json.dumps(written, indent=2, ensure_ascii=False)}\n```\n")
-    return "\n".join(parts)
+        return ["## Example\n", _fenced(written)]
+    example = json.loads(file.read_text("utf-8"))
+    parts = ["## Example\n"]
+    if note := example.get("note"):
+        parts.append(f"{note}\n")
+    parts.append(_fenced(example["workflow"]))
+    if example.get("input"):
+        parts += ["The input:\n", _fenced(example["input"])]
+    if "output" in example:
+        parts += ["The output of the run:\n", _fenced(example["output"])]
+    return parts
+
+
+def _fenced(value: Any) -> str:
+    return f"```json\n{laid_out(value)}\n```\n"
+
+
+def laid_out(value: Any, indent: int = 0, taken: int = 0) -> str:
+    """JSON that keeps on one line what fits on one; `taken` are the columns already filled on the first line."""
+    line = json.dumps(value, ensure_ascii=False)
+    if indent + taken + len(line) <= _WIDTH or not isinstance(value, list | dict) or not value:
+        return line
+    inner = indent + 2
+    if isinstance(value, dict):
+        keys = [json.dumps(key, ensure_ascii=False) + ": " for key in value]
+        items = [key + laid_out(below, inner, len(key) + 1) for key, below in zip(keys, value.values(), strict=True)]
+    else:
+        items = [laid_out(below, inner, 1) for below in value]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    between = f",\n{' ' * inner}".join(items)
+    return f"{opening}\n{' ' * inner}{between}\n{' ' * indent}{closing}"
 
 
 def _facts(node: NodeType) -> str:
@@ -106,6 +158,8 @@ def _default(field: dict[str, Any]) -> str:
 
 
 def _kind(field: dict[str, Any]) -> str:
+    if field.get("writeOnly"):
+        return "secret"
     if "anyOf" in field:
         kinds = [_kind(each) for each in field["anyOf"] if each.get("type") != "null"]
         return " or ".join(dict.fromkeys(kinds))
@@ -128,4 +182,4 @@ def _flowing(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    write(Path(sys.argv[1]))

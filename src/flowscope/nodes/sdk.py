@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Container
-from typing import Any, Literal, TypeAlias, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, get_type_hints
 
 import pydantic
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from flowscope.definition.catalogue import Role
@@ -43,6 +43,9 @@ class NodeConfig(BaseModel):
         coerce_numbers_to_str=True,
     )
 
+
+Secret: TypeAlias = Annotated[str, Field(repr=False, json_schema_extra={"format": "password", "writeOnly": True})]
+"""A setting that holds a secret, `{{ secrets.name }}`: forms hide it."""
 
 ConfigModel: TypeAlias = type[NodeConfig]
 
