@@ -232,6 +232,28 @@ async def a_sub_workflow(stage: Stage) -> None:
         await (await stage.play(engine, {**document, "settings": {"timeout": 3_600_000}}, {"n": 1})).result()
 
 
+@scene
+async def variables(stage: Stage) -> None:
+    document = graph(
+        one("go", "manual_trigger"),
+        one("begin", "set_variable", {"variables": {"n": 0, "text": "{{ 'x' * 40000 }}"}}),
+        one("again", "loop", {"while": "vars.n < 3"}),
+        one("more", "set_variable", {"name": "n", "value": "{{ vars.n + 1 }}"}, "again"),
+        one("ask", "wait", {"signal": "on"}),
+        one(
+            "end", "set", {"fields": {"n": "{{ vars.n }}", "given": "{{ vars.given }}", "long": "{{ len(vars.text) }}"}}
+        ),
+        edges="go>begin begin>again again>ask ask>end",
+    )
+    async with stage.engine() as engine:
+        run = await stage.play(engine, {**document, "vars": {"given": True, "n": 9}})
+        await reached(run, "NodeSuspended", "ask")
+    async with stage.engine() as engine:
+        run = engine.run(stage.name)
+        await run.signal("on", {})
+        await run.result()
+
+
 async def record(name: str) -> dict[str, Any]:
     """What the file of that scene holds."""
     with tempfile.TemporaryDirectory() as directory:

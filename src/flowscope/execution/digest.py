@@ -23,6 +23,8 @@ def digest(state: State) -> str:
         state.deadline, state.started_at, state.ended_at, prints.of(state.input),
         [_frame(frame, prints) for _, frame in sorted(state.frames.items())],
     ]  # fmt: skip
+    if state.variables:  # a run without them has the digest it had before there were any
+        facts.append([[name, prints.of(value)] for name, value in sorted(state.variables.items())])
     return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
 
 

@@ -204,6 +204,15 @@ class NodeExpanded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     deadline: float = 0
 
 
+class VariableSet(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """From here on `vars.<name>` has this value, in the whole run: what a node said just before its `NodeSucceeded`."""
+
+    name: str
+    attempt: int = 1
+    value: msgspec.Raw = NOTHING
+    value_blob: Blob | None = None
+
+
 class IterationStarted(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """`path` is the container's own; the iteration's is `path.node_id[index]`."""
 
@@ -237,6 +246,7 @@ AnyEvent: TypeAlias = (
     | NodeSkipped
     | NodeSuspended
     | NodeExpanded
+    | VariableSet
     | IterationStarted
     | IterationSucceeded
     | IterationFailed

@@ -9,7 +9,7 @@ costs O(out-degree): joins are counters, and nothing looks at the whole graph bu
 What may start is not an instruction: it is on `state.agenda`, and whoever drives the machine takes entries off it when it
 has the means (a pause, a limit or a turn's budget just leaves them there) and calls `begin`.
 
-    machine      starting, and the answer `Succeed`: its targets are told, those nothing reaches are skipped at once
+    machine      starting, `Assign`, and the answer `Succeed`: its targets are told, those nothing reaches are skipped at once
     failing      `Fail`, `Cancel`: back-off, an error handle, `continueOnError`, or the scope ends, and so outward
     containers   `Expand`: iterations open and close
     waiting      `Suspend`, `Fire`, `Signal`
@@ -27,7 +27,7 @@ from typing import Any
 from flowscope.execution import status as st
 from flowscope.execution.containers import MAX_OPEN, expand
 from flowscope.execution.decision import Decision, carried, record
-from flowscope.execution.events import ErrorInfo, ExecutionStarted, NodeStarted, NodeSucceeded
+from flowscope.execution.events import ErrorInfo, ExecutionStarted, NodeStarted, NodeSucceeded, VariableSet
 from flowscope.execution.failing import cancel_run, fail
 from flowscope.execution.instructions import SetTimer
 from flowscope.execution.recovery import pause, recover, resume
@@ -36,6 +36,7 @@ from flowscope.execution.state import Frame, State, node_started, node_succeeded
 from flowscope.execution.stimuli import (
     Answered,
     AnyStimulus,
+    Assign,
     Begin,
     Cancel,
     Expand,
@@ -160,6 +161,17 @@ def _succeed(state: State, stimulus: Succeed, now: float, out: Decision) -> None
         succeed(state, frame, number, stimulus.output, chosen, now, out, passed=passed, last=last)
 
 
+def _assign(state: State, stimulus: Assign, now: float, out: Decision) -> None:
+    found = _answered(state, stimulus)
+    if found:
+        raw, blob = carried(stimulus.value)
+        event = VariableSet(
+            seq=state.seq + 1, at=now, node_id=stimulus.node_id, path=stimulus.path, attempt=stimulus.attempt,
+            name=stimulus.name, value=raw, value_blob=blob,
+        )  # fmt: skip
+        record(state, event, out)
+
+
 def _fail(state: State, stimulus: Fail, now: float, out: Decision) -> None:
     found = _answered(state, stimulus)
     if found:
@@ -197,7 +209,7 @@ def _locate(state: State, node_id: str, path: str) -> tuple[Frame, int] | None:
     return None if frame is None or number is None else (frame, number)
 
 
-def _answered(state: State, stimulus: Succeed | Fail | Suspend | Expand) -> tuple[Frame, int] | None:
+def _answered(state: State, stimulus: Succeed | Assign | Fail | Suspend | Expand) -> tuple[Frame, int] | None:
     """The node an answer is for, if it is still that attempt's to give."""
     found = _locate(state, stimulus.node_id, stimulus.path)
     if found is None:
@@ -216,6 +228,7 @@ _DECIDE: dict[type[Stimulus], Callable[[State, Any, float, Decision], None]] = {
     Start: _start,
     Begin: _begin,
     Succeed: _succeed,
+    Assign: _assign,
     Fail: _fail,
     Suspend: _suspend,
     Expand: _expand,

@@ -43,6 +43,7 @@ from flowscope.execution.events import (
     NodeStarted,
     NodeSucceeded,
     NodeSuspended,
+    VariableSet,
 )
 from flowscope.execution.frame import Expansion, Frame, Suspension, key_of, path_of
 from flowscope.execution.inputs import collected, entry, failure_of, gather, result_of
@@ -72,12 +73,13 @@ class State:
     """One execution. `status` is `pending|running|success|failed|cancelled`; what a viewer calls `waiting` is derived.
 
     `failing` is the error that ends the run, from the moment it happened; `error` the same once the run has ended.
+    `variables` are those that nodes have set, beside the definition's own.
     """
 
     __slots__ = (
         "agenda", "caller", "dead", "deadline", "definition", "ended_at", "epoch", "error", "execution_id", "failing", "frames",
         "input", "parent_execution_id", "paused", "plan", "root", "seq", "started_at", "status", "through", "trigger", "user_id",
-        "workflow_id", "workflow_name",
+        "variables", "workflow_id", "workflow_name",
     )  # fmt: skip
 
     def __init__(self, execution_id: str, plan: Plan) -> None:
@@ -98,6 +100,7 @@ class State:
         self.caller: Caller | None = None
         self.deadline = self.started_at = self.ended_at = 0.0
         self.input: Payload = b"{}"
+        self.variables: dict[str, Payload] = {}
         self.root = Frame(plan.root, "", None, -1, -1)
         self.frames: dict[str, Frame] = {"": self.root}
         self.agenda: list[tuple[Frame, int]] = []
@@ -381,6 +384,10 @@ def _node_suspended(state: State, event: NodeSuspended) -> None:
     _suspend(frame, number, wait)
 
 
+def _variable_set(state: State, event: VariableSet) -> None:
+    state.variables[event.name] = recorded(event.value, event.value_blob) or NULL
+
+
 def _suspend(frame: Frame, number: int, suspension: Suspension) -> None:
     if frame.suspensions is None:
         frame.suspensions = {}
@@ -481,6 +488,7 @@ _APPLY: dict[type, Callable[[State, Any], None]] = {
     NodeSkipped: _node_skipped,
     NodeSuspended: _node_suspended,
     NodeExpanded: _node_expanded,
+    VariableSet: _variable_set,
     IterationStarted: _iteration_started,
     IterationSucceeded: _iteration_succeeded,
     IterationFailed: _iteration_failed,

@@ -48,6 +48,14 @@ class Succeed(NodeStimulus, frozen=True, gc=False, kw_only=True):
     last: bool = False
 
 
+class Assign(NodeStimulus, frozen=True, gc=False, kw_only=True):
+    """An attempt sets a variable of the run; its answer is still to come."""
+
+    attempt: int
+    name: str
+    value: Answered
+
+
 class Fail(NodeStimulus, frozen=True, gc=False, kw_only=True):
     """`chance` in [0, 1) is the jitter's die."""
 
@@ -112,5 +120,5 @@ class Recover(Stimulus, frozen=True, gc=False, kw_only=True):
 
 
 AnyStimulus: TypeAlias = (
-    Start | Begin | Succeed | Fail | Suspend | Expand | Fire | Signal | Cancel | Pause | Resume | Recover
+    Start | Begin | Succeed | Assign | Fail | Suspend | Expand | Fire | Signal | Cancel | Pause | Resume | Recover
 )

@@ -45,6 +45,7 @@ from flowscope.execution.events import (
     NodeStarted,
     NodeSucceeded,
     NodeSuspended,
+    VariableSet,
 )
 from flowscope.execution.node_view import COMPLETE, SHOWN, STATUSES, Iterations, NodeView, Waiting, WorkflowShape
 
@@ -161,6 +162,9 @@ class ExecutionView:
 
     def _execution_recovered(self, event: ExecutionRecovered) -> None:
         """Nothing to see: what was lost is told node by node."""
+
+    def _variable_set(self, event: VariableSet) -> None:
+        """Nothing to see: it is about what the nodes after it work with."""
 
     def _execution_failing(self, event: ExecutionFailing) -> None:
         self.failing = True
@@ -366,6 +370,7 @@ _APPLY: Final[dict[type[Any], Callable[[ExecutionView, Any], None]]] = {
     NodeSkipped: ExecutionView._node_skipped,
     NodeSuspended: ExecutionView._node_suspended,
     NodeExpanded: ExecutionView._node_expanded,
+    VariableSet: ExecutionView._variable_set,
     IterationStarted: ExecutionView._iteration_started,
     IterationSucceeded: ExecutionView._iteration_succeeded,
     IterationFailed: ExecutionView._iteration_failed,

@@ -28,6 +28,14 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
+class Assign:
+    """Set variables of the run, which every node that starts later reads as `vars.<name>`; the output is the input
+    as it is."""
+
+    variables: dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
 class Items:
     """A container's next iterations: each of `values` goes into the body once, at most `concurrency` at a
     time (0: no limit)."""
@@ -87,4 +95,4 @@ class Call:
     input: JSON = field(default_factory=dict)
 
 
-Answer: TypeAlias = JSON | Output | Pass | Items | Again | Collected | Wait | Call
+Answer: TypeAlias = JSON | Output | Pass | Assign | Items | Again | Collected | Wait | Call

@@ -17,6 +17,7 @@ from flowscope.nodes import (
     simulation,
     text,
     triggers,
+    variables,
 )
 from flowscope.nodes.registry import Registry
 from flowscope.nodes.sdk import NodeType
@@ -37,6 +38,7 @@ BUILTIN: tuple[NodeType, ...] = (
     containers.split_in_batches,
     containers.try_catch,
     fields.set_fields,
+    variables.set_variable,
     shaping.filter_items,
     shaping.sort_items,
     shaping.limit_items,
@@ -61,7 +63,6 @@ ALIASES: dict[str, tuple[str, ...]] = {"set": ("edit_fields",)}
 _EXPRESSIONS = "Use set, with an expression {{ … }} as the value"
 
 INSTEAD: dict[str, str] = {
-    "set_variable": "Use set: its fields are in the output, and {{ nodeId.field }} reads them anywhere later",
     "javascript": f"{_EXPRESSIONS}, or install a package that offers a node type of your own",
     "code": f"{_EXPRESSIONS}, or install a package that offers a node type of your own",
     "function": f"{_EXPRESSIONS}, or install a package that offers a node type of your own",

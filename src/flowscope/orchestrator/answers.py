@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from flowscope.definition.plan import OUTPUT
 from flowscope.definition.workflow import JSON
-from flowscope.execution import machine
+from flowscope.errors import NodeError
+from flowscope.execution import machine, stimuli
 from flowscope.execution.events import Blob
 from flowscope.execution.state import Frame
 from flowscope.execution.stimuli import AnyStimulus, Expand, Suspend
-from flowscope.nodes.answer import Again, Call, Collected, Items, Output, Pass, Wait
+from flowscope.nodes.answer import Again, Assign, Call, Collected, Items, Output, Pass, Wait
 from flowscope.orchestrator.attempt import Attempt
 from flowscope.orchestrator.payloads import PayloadStore, encode
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from flowscope.orchestrator.live_execution import LiveExecution
     from flowscope.orchestrator.sub_workflows import SubWorkflows
 
+
+MOST_VARIABLES = 1_000
 
 _STEPS = frozenset({Items, Again, Wait, Call})
 """Answers that are not the node's end."""
@@ -45,10 +48,28 @@ class Answers:
             machine.succeed(state, frame, number, self.keep(answer.value, attempt), handle, now, out)
         elif kind is Collected:
             machine.succeed(state, frame, number, None, answer.handle, now, out, last=answer.last)
+        elif kind is Assign:
+            self._assign(live, frame, number, answer, attempt, now)
+            machine.succeed(state, frame, number, None, OUTPUT, now, out, passed=True)
         elif kind in _STEPS:
             machine.decide(state, self._stimulus(live, frame, number, answer, attempt), now, out)
         else:
             machine.succeed(state, frame, number, self.keep(answer, attempt), OUTPUT, now, out)
+
+    def _assign(
+        self, live: LiveExecution, frame: Frame, number: int, answer: Assign, attempt: Attempt | None, now: float
+    ) -> None:
+        if len(live.state.variables.keys() | answer.variables.keys()) > MOST_VARIABLES:
+            raise NodeError(
+                f"A run has at most {MOST_VARIABLES:,} variables. Put many values into one, as an object",
+                code="TOO_MANY_VARIABLES",
+                retryable=False,
+            )
+        kept = {name: self.keep(value, attempt) for name, value in answer.variables.items()}
+        node_id, path, count = frame.scope.ids[number], frame.path, frame.attempts[number]
+        for name, value in kept.items():
+            stimulus = stimuli.Assign(node_id=node_id, path=path, attempt=count, name=name, value=value)
+            machine.decide(live.state, stimulus, now, live.decision)
 
     def keep(self, value: JSON, attempt: Attempt | None) -> bytes | Blob:
         """A value as the machine holds it, without the secrets that the attempt has seen."""

@@ -111,7 +111,8 @@ class NodeScope:
         }
 
     def _vars(self) -> JSON:
-        return self._state.plan.workflow.vars
+        given, state = self._state.plan.workflow.vars, self._state
+        return {**given, **{name: self._payloads.value(value) for name, value in state.variables.items()}}
 
     def _secrets(self) -> JSON:
         self._secrets_used = True

@@ -13,7 +13,7 @@ from flowscope.nodes.sdk import NodeConfig, NodeType, node
 from unit.nodes.bench import REGISTRY
 
 DELIVERED = {
-    "manual_trigger", "noop", "simulate", "set", "edit_fields", "if_else", "switch", "merge", "filter", "sort", "limit",
+    "manual_trigger", "noop", "simulate", "set", "set_variable", "edit_fields", "if_else", "switch", "merge", "filter", "sort", "limit",
     "aggregate", "summarize", "remove_duplicates", "split_out", "map", "loop", "split_in_batches", "wait",
     "stop_and_error", "execute_workflow", "log_output", "math", "text_formatter", "date_time", "json_parser",
     "read_file", "write_file", "csv_processor", "sqlite", "http_request", "try_catch", "error_trigger",
@@ -54,8 +54,17 @@ def test_an_alias_is_the_same_type() -> None:
 
 
 def test_types_of_the_old_catalogue_are_told_what_to_use() -> None:
-    for old in ("javascript", "code", "webhook", "schedule", "interval", "form", "openai_gpt", "ai_agent",
-                "set_variable", "error_handler"):  # fmt: skip
+    for old in (
+        "javascript",
+        "code",
+        "webhook",
+        "schedule",
+        "interval",
+        "form",
+        "openai_gpt",
+        "ai_agent",
+        "error_handler",
+    ):
         assert REGISTRY.find(old) is None
         assert REGISTRY.instead_of(old)
     assert not set(INSTEAD) & set(REGISTRY.types())
