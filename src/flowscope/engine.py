@@ -24,7 +24,7 @@ from flowscope.definition.workflow import JSON, Workflow
 from flowscope.errors import ExecutionNotFound, InputInvalid, NodeError, StoreCorrupt, StoreUnavailable
 from flowscope.execution.events import TERMINAL, AnyEvent, ErrorInfo, ExecutionSucceeded
 from flowscope.execution.state import recorded
-from flowscope.journal import MemoryStore, SqliteStore
+from flowscope.journal import MemoryStore, ResultCache, SqliteStore
 from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.context import Surroundings
 from flowscope.nodes.registry import Registry
@@ -33,6 +33,7 @@ from flowscope.orchestrator.live_execution import LiveExecution
 from flowscope.orchestrator.payloads import encode
 from flowscope.orchestrator.ports import (
     UNENDED,
+    Clock,
     ExecutionQuery,
     ExecutionRow,
     LogLine,
@@ -218,17 +219,22 @@ class Engine:
         publisher: Publisher | None = None,
         runner: NodeRunner | None = None,
         grace: float = 30.0,
+        clock: Clock | None = None,
     ) -> None:
         directory = None if data_dir is None else Path(data_dir)
         self.registry = registry or builtin_registry()
         self.store: Store = store or (MemoryStore() if directory is None else SqliteStore(directory))
-        self.state_manager = ExecutionStateManager(self.store, SystemClock())
+        self.results = ResultCache(directory)
+        clock = clock or SystemClock()
+        self.state_manager = ExecutionStateManager(self.store, clock)
         self.orchestrator = WorkflowOrchestrator(
             self.state_manager,
             publisher,
             registry=self.registry,
             runner=runner,
+            clock=clock,
             surroundings=surroundings or surroundings_of(os.environ, directory),
+            results=self.results,
         )
         self._recover = recover
         self._grace = grace
@@ -267,6 +273,7 @@ class Engine:
             await self.orchestrator.stop(self._grace)
         finally:
             self.store.stop()
+            self.results.stop()
             self._feed.close()
         sys.setswitchinterval(self._switch_interval)
 

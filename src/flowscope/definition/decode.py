@@ -14,7 +14,7 @@ from itertools import count
 from flowscope.definition.document import DEFAULT, Limits, collector_paused, parse
 from flowscope.definition.policy import NO_POLICY, number, split
 from flowscope.definition.problems import Problems, name_of, refuse
-from flowscope.definition.workflow import JSON, Edge, Node, Settings, Workflow
+from flowscope.definition.workflow import JSON, Edge, Node, Pinned, Settings, Workflow
 
 ID_LENGTH = 128
 
@@ -92,7 +92,18 @@ def _node(raw: JSON, place: str, problems: Problems) -> Node:
     node_type = _type(data, place + ".data.type", problems)
     config_place = place + ".data.config"
     policy, config = split(_object(data, "config", config_place, problems), config_place, problems)
-    return Node(node_id, node_type, label or node_id, config, policy, parent, position)
+    pinned = _pinned(data.get("pinned"), place + ".data.pinned", problems)
+    return Node(node_id, node_type, label or node_id, config, policy, parent, position, pinned)
+
+
+def _pinned(raw: JSON, place: str, problems: Problems) -> Pinned | None:
+    if raw is None:
+        return None
+    if not isinstance(raw, dict) or "output" not in raw or not raw.keys() <= {"output", "handle"}:
+        problems.add(place, "must be an object with output, and perhaps handle", 'For example {"output": {"total": 3}}')
+        return None
+    handle = _handle(raw.get("handle"), "output", place + ".handle", problems)
+    return Pinned(raw["output"], _HANDLES.get(handle, handle))
 
 
 def _type(data: dict[str, JSON], place: str, problems: Problems) -> str:

@@ -162,6 +162,8 @@ def _rules(policy: Policy) -> list[str]:
         said.append(f"retry {policy.retry.attempts}")
     if policy.timeout:
         said.append(f"timeout {policy.timeout / 1000:g} s")
+    if policy.cache:
+        said.append(f"cache {policy.cache / 1000:g} s")
     if policy.continue_on_error:
         said.append("goes on after an error")
     if policy.join == "any":

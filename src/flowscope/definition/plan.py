@@ -16,6 +16,7 @@ from flowscope.definition.workflow import Edge, Node, OnLost, Retry, Workflow
 
 ERROR = "error"
 OUTPUT = "output"
+ERROR_HANDLER = "error_handler"
 
 
 class Incoming:
@@ -139,7 +140,10 @@ def _scope(owner: str, nodes: list[Node], edges: Iterable[Edge], catalogue: Cata
         source, target = scope.index[edge.source], scope.index[edge.target]
         incoming[target].append(Incoming(source, edge.source_handle, edge.target_handle))
         routes[source].setdefault(edge.source_handle, []).append(target)
-    scope.nodes = tuple(_node(number, node, routes[number], catalogue) for number, node in enumerate(nodes))
+    scope.nodes = tuple(
+        _node(number, node, routes[number], catalogue, _handled(nodes, routes[number]))
+        for number, node in enumerate(nodes)
+    )
     for plan, into in zip(scope.nodes, incoming, strict=True):
         plan.incoming = tuple(into)
         plan.by_handle = len({edge.target_handle for edge in into}) > 1
@@ -153,11 +157,24 @@ def _scope(owner: str, nodes: list[Node], edges: Iterable[Edge], catalogue: Cata
     return scope
 
 
-def _node(number: int, node: Node, routes: dict[str, list[int]], catalogue: Catalogue) -> NodePlan:
+def _handled(nodes: list[Node], routes: dict[str, list[int]]) -> Retry | None:
+    """How often a node is tried again because an `error_handler` stands behind its handle `error`."""
+    for target in routes.get(ERROR, ()):
+        node = nodes[target]
+        if node.type == ERROR_HANDLER and not node.policy.disabled:
+            retries, delay = node.config.get("retries", 3), node.config.get("retryDelay", 1_000)
+            if isinstance(retries, int) and isinstance(delay, int | float):
+                return Retry(attempts=1 + retries, delay=delay)
+    return None
+
+
+def _node(
+    number: int, node: Node, routes: dict[str, list[int]], catalogue: Catalogue, handled: Retry | None
+) -> NodePlan:
     kind = catalogue.find(node.type)
     if kind is None:
         raise LookupError(f"Node type {node.type!r} is not in the catalogue")
-    retry = node.policy.retry or kind.retry
+    retry = node.policy.retry or handled or kind.retry
     timeout = kind.timeout if node.policy.timeout is None else node.policy.timeout
     fixed = {handle: tuple(targets) for handle, targets in routes.items()}
     return NodePlan(number, node, kind.role, kind.type, retry, timeout, fixed)

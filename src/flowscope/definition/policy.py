@@ -89,6 +89,16 @@ def _retry(value: JSON, place: str, problems: Problems) -> Retry | None:
     return Retry(**said)  # type: ignore[arg-type]  # each reader returns its field's type
 
 
+def _cache(value: JSON, place: str, problems: Problems) -> float | None:
+    if not isinstance(value, dict):
+        problems.add(place, f"must be an object, not {name_of(value)}", 'For example {"ttl": 60000}')
+        return None
+    for key in value:
+        if key != "ttl":
+            problems.add(below(place, key), "is not a setting of cache", "It has: ttl")
+    return number(value.get("ttl"), below(place, "ttl"), problems, least=1, unit="milliseconds")
+
+
 def _flag(value: JSON, place: str, problems: Problems) -> bool | None:
     if isinstance(value, bool):
         return value
@@ -124,6 +134,7 @@ _READERS: dict[str, tuple[str, Callable[[JSON, str, Problems], JSON]]] = {
     "onLost": ("on_lost", _one_of("rerun", "fail", "ask")),
     "resources": ("resources", _one_of("io", "cpu")),
     "disabled": ("disabled", _flag),
+    "cache": ("cache", _cache),
 }
 KEYS = frozenset(_READERS)
 """The config keys that belong to the engine, whatever the node's type."""

@@ -109,6 +109,9 @@ def _unknown_type(draft: _Draft, type: str) -> tuple[str, str]:
 def _check_configs(draft: _Draft) -> None:
     for number, (node, kind) in enumerate(zip(draft.nodes, draft.kinds, strict=True)):
         if kind is not None:
+            if node.policy.cache and kind.role != "task":
+                place = f"nodes[{number}].data.config.cache"
+                draft.problems.add(place, f"cannot be used here: a {node.type} does no work of its own", "Remove it")
             found = kind.check(node.config, f"nodes[{number}].data.config")
             if found:
                 draft.problems.extend(found)

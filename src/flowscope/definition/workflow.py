@@ -46,6 +46,15 @@ class Policy(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     on_lost: OnLost = "rerun"
     resources: Resources | None = None
     disabled: bool = False
+    cache: float = 0
+    """Milliseconds for which a result answers for the same work; 0: never."""
+
+
+class Pinned(msgspec.Struct, frozen=True):
+    """`data.pinned` of a node: what it answers, by which handle, instead of running; in runs that no trigger started."""
+
+    output: JSON
+    handle: str = "output"
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -58,6 +67,7 @@ class Node(msgspec.Struct, frozen=True):
     policy: Policy
     parent_id: str | None = None
     position: tuple[float, float] | None = None
+    pinned: Pinned | None = None
 
 
 class Edge(msgspec.Struct, frozen=True):

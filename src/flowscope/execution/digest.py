@@ -22,6 +22,7 @@ def digest(state: State) -> str:
         state.workflow_name, state.definition, state.trigger, state.user_id, state.parent_execution_id, state.caller,
         state.deadline, state.started_at, state.ended_at, prints.of(state.input),
         [_frame(frame, prints) for _, frame in sorted(state.frames.items())],
+        *([True] if state.fired else []),  # what is newer counts only where it is used: recorded hashes hold
     ]  # fmt: skip
     if state.variables:  # a run without them has the digest it had before there were any
         facts.append([[name, prints.of(value)] for name, value in sorted(state.variables.items())])
@@ -41,6 +42,8 @@ def _frame(frame: Frame, prints: Fingerprints) -> list[Any]:
 def _suspension(wait: Suspension, prints: Fingerprints) -> list[Any]:
     return [
         wait.kind, wait.until, wait.expires, wait.signal, wait.child, wait.child_definition, wait.detail, prints.of(wait.input),
+        *([wait.choices, wait.extends] if wait.choices or wait.extends else []),
+        *([prints.of(wait.otherwise), wait.otherwise_handle] if wait.otherwise is not None else []),
     ]  # fmt: skip
 
 

@@ -54,7 +54,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel",
 
 
 class ExecutionStarted(Event, frozen=True, gc=False, kw_only=True, tag=True):
-    """`definition` is the hash of the workflow's document, empty for a run that is only reported."""
+    """`definition` is the hash of the workflow's document, empty for a run that is only reported. `fired`: a trigger started
+    it, not a person, so nodes do not answer from their pins."""
 
     workflow_id: str
     workflow_name: str = ""
@@ -67,6 +68,7 @@ class ExecutionStarted(Event, frozen=True, gc=False, kw_only=True, tag=True):
     parent_execution_id: str = ""
     caller: Caller | None = None
     user_id: str = ""
+    fired: bool = False
 
 
 class ExecutionPaused(Event, frozen=True, gc=False, kw_only=True, tag=True):
@@ -126,7 +128,9 @@ class NodeStarted(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
 
 class NodeSucceeded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """`handle` is the output handle taken. The output is inline, or a blob, or (both absent) what can be derived:
-    the node's input when `passed`, otherwise the results of a container's iterations, or only the `last` one's."""
+    the node's input when `passed`, otherwise the results of a container's iterations, or only the `last` one's. `passed`
+    with an output is the input with that output's fields over it. `origin` says where an answer came from that no handler
+    gave: `cached` or `pinned`."""
 
     attempt: int = 1
     handle: str = "output"
@@ -134,6 +138,7 @@ class NodeSucceeded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     output_blob: Blob | None = None
     passed: bool = False
     last: bool = False
+    origin: str = ""
 
 
 class NodeFailed(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
@@ -174,7 +179,9 @@ class NodeSkipped(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
 class NodeSuspended(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """The attempt waits: for an instant (`until`, epoch ms), a named `signal`, or a `child` execution.
 
-    When `until` passes the node succeeds, or fails if `expires` (the wait was for something else, with a time-out).
+    When `until` passes the node succeeds (by `otherwise_handle` with the fields of `otherwise`, if there are any), or fails
+    if `expires` (the wait was for something else, with a time-out). A signal must name one of the `choices`, if there are
+    any: the handles it may leave by. With `extends` what it brings goes over the input instead of in its place.
     """
 
     attempt: int = 1
@@ -187,6 +194,10 @@ class NodeSuspended(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     input: msgspec.Raw = NOTHING
     input_blob: Blob | None = None
     detail: str = ""
+    choices: tuple[str, ...] = ()
+    extends: bool = False
+    otherwise: msgspec.Raw = NOTHING
+    otherwise_handle: str = ""
 
 
 class NodeExpanded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):

@@ -69,6 +69,10 @@ class Suspension(msgspec.Struct, frozen=True, gc=False):
     child_definition: str = ""
     input: Payload | None = None
     detail: str = ""
+    choices: tuple[str, ...] = ()
+    extends: bool = False
+    otherwise: bytes | None = None
+    otherwise_handle: str = ""
 
 
 class Frame:

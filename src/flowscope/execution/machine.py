@@ -75,6 +75,7 @@ def _start(state: State, stimulus: Start, now: float, out: Decision) -> None:
         definition=stimulus.definition or plan.workflow.hash, total_nodes=plan.total_nodes, input=raw, input_blob=blob,
         trigger=stimulus.trigger or plan.default_trigger, deadline=deadline,
         parent_execution_id=stimulus.parent_execution_id, caller=stimulus.caller, user_id=stimulus.user_id,
+        fired=stimulus.fired,
     )  # fmt: skip
     record(state, event, out)
     if deadline:
@@ -136,13 +137,14 @@ def succeed(
     *,
     passed: bool = False,
     last: bool = False,
+    origin: str = "",
 ) -> None:
     """The present attempt of a node has answered."""
     raw, blob = carried(output)
     seq = state.seq + 1
     event = NodeSucceeded(
         seq=seq, at=now, node_id=frame.scope.ids[number], path=frame.path, attempt=frame.attempts[number],
-        handle=handle, output=raw, output_blob=blob, passed=passed, last=last,
+        handle=handle, output=raw, output_blob=blob, passed=passed, last=last, origin=origin,
     )  # fmt: skip
     state.seq = seq
     node_succeeded(state, frame, number, event, output)

@@ -22,6 +22,13 @@ DETAIL: Final = ("", "queued", "", "retrying", "waiting", "", "asking", "", "", 
 _ERROR_DETAIL: Final = {"NodeTimeout": "timed out", "NodeLost": "lost"}
 
 
+_FOR_WHAT: Final = {
+    "approval": "waiting for an approval",
+    "form": "waiting for a form",
+    "rate_limit": "waiting for its turn",
+}
+
+
 class WorkflowShape(msgspec.Struct, frozen=True):
     """What a view wants to know of a workflow: labels by node id in document order, and the container each is inside of."""
 
@@ -38,7 +45,8 @@ class WorkflowShape(msgspec.Struct, frozen=True):
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """What a node waits for: an instant (`until`, epoch ms), a `signal`, a `child` execution; or its next `attempt`."""
+    """What a node waits for: an instant (`until`, epoch ms), a `signal`, a `child` execution; or its next `attempt`. `kind`
+    says more: `approval`, `form`, `rate_limit`."""
 
     kind: str
     until: float = 0
@@ -51,6 +59,8 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
             return f"retrying: attempt {self.attempt}"
         if self.kind == "ask":
             return f"was lost; waiting for the signal {self.signal!r} to run it again"
+        if self.kind in _FOR_WHAT:
+            return _FOR_WHAT[self.kind]
         if self.signal:
             return f"waiting for the signal {self.signal!r}"
         return f"waiting for the execution {self.child}" if self.child else "waiting for its time"
@@ -84,7 +94,7 @@ class NodeView:
 
     __slots__ = (
         "_active", "_code", "_errors", "_held", "_live", "_successes", "_why", "attempts", "children", "end_time", "error",
-        "iterations", "node_id", "node_name", "parent", "reason", "sequence", "start_time", "status", "timestamp",
+        "iterations", "node_id", "node_name", "origin", "parent", "reason", "sequence", "start_time", "status", "timestamp",
     )  # fmt: skip
 
     def __init__(self, node_id: str, node_name: str) -> None:
@@ -102,6 +112,7 @@ class NodeView:
         self.end_time = 0.0
         self.error: ErrorInfo | None = None
         self.reason = ""
+        self.origin = ""
         self.iterations: Iterations | None = None
         self._code = st.IDLE
         self._live: dict[str, int] | None = None  # in a body: what runs or waits, by path
@@ -115,7 +126,9 @@ class NodeView:
 
     @property
     def detail(self) -> str:
-        """queued, retrying, waiting, asking, cancelled, timed out, lost; or nothing."""
+        """queued, retrying, waiting, asking, cancelled, timed out, lost, cached, pinned; or nothing."""
+        if self.status == "success":
+            return self.origin
         if self.status == "error":
             return _ERROR_DETAIL.get(self.error.type, "") if self.error else ""
         return DETAIL[self._code]

@@ -47,7 +47,7 @@ from flowscope.execution.events import (
 )
 from flowscope.execution.frame import Expansion, Frame, Suspension, key_of, path_of
 from flowscope.execution.inputs import collected, entry, failure_of, gather, result_of
-from flowscope.execution.payload import NULL, Batch, Payload
+from flowscope.execution.payload import NULL, Batch, Payload, merged
 
 __all__ = [
     "Expansion", "Frame", "State", "Suspension", "apply", "digest", "encode_json", "entry", "failure_of", "fold", "gather", "key_of",
@@ -77,7 +77,7 @@ class State:
     """
 
     __slots__ = (
-        "agenda", "caller", "dead", "deadline", "definition", "ended_at", "epoch", "error", "execution_id", "failing", "frames",
+        "agenda", "caller", "dead", "deadline", "definition", "ended_at", "epoch", "error", "execution_id", "failing", "fired", "frames",
         "input", "parent_execution_id", "paused", "plan", "root", "seq", "started_at", "status", "through", "trigger", "user_id",
         "variables", "workflow_id", "workflow_name",
     )  # fmt: skip
@@ -96,6 +96,7 @@ class State:
         self.definition = ""
         self.user_id = ""
         self.trigger = ""
+        self.fired = False
         self.parent_execution_id = ""
         self.caller: Caller | None = None
         self.deadline = self.started_at = self.ended_at = 0.0
@@ -154,6 +155,7 @@ def _execution_started(state: State, event: ExecutionStarted) -> None:
     state.caller = event.caller
     state.parent_execution_id = event.parent_execution_id
     state.user_id = event.user_id
+    state.fired = event.fired
     state.input = recorded(event.input, event.input_blob) or b"{}"
     root = state.root
     for number in root.scope.roots:
@@ -240,6 +242,8 @@ def node_succeeded(state: State, frame: Frame, number: int, event: NodeSucceeded
     handle = event.handle
     if output is None:
         output = gather(state, frame, number) if event.passed else collected(state, frame, number, event.last)
+    elif event.passed:
+        output = merged((gather(state, frame, number), output))
     frame.outputs[number] = output
     frame.status[number] = after
     frame.times[2 * number + 1] = event.at
@@ -379,8 +383,9 @@ def _node_suspended(state: State, event: NodeSuspended) -> None:
     _move(frame, number, _SUSPENDED, event)
     carried = recorded(event.input, event.input_blob)
     wait = Suspension(
-        event.kind, event.until, event.expires, event.signal, event.child, event.child_definition, carried, event.detail
-    )
+        event.kind, event.until, event.expires, event.signal, event.child, event.child_definition, carried, event.detail,
+        event.choices, event.extends, bytes(event.otherwise) or None, event.otherwise_handle,
+    )  # fmt: skip
     _suspend(frame, number, wait)
 
 

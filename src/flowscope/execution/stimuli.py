@@ -25,6 +25,7 @@ class Start(Stimulus, frozen=True, gc=False, kw_only=True):
     user_id: str = ""
     parent_execution_id: str = ""
     caller: Caller | None = None
+    fired: bool = False
 
 
 class NodeStimulus(Stimulus, frozen=True, gc=False, kw_only=True):
@@ -74,6 +75,10 @@ class Suspend(NodeStimulus, frozen=True, gc=False, kw_only=True):
     child_definition: str = ""
     input: Answered | None = None
     detail: str = ""
+    choices: tuple[str, ...] = ()
+    extends: bool = False
+    otherwise: bytes | None = None
+    otherwise_handle: str = ""
 
 
 class Expand(NodeStimulus, frozen=True, gc=False, kw_only=True):
@@ -95,10 +100,12 @@ class Fire(NodeStimulus, frozen=True, gc=False, kw_only=True):
 
 
 class Signal(Stimulus, frozen=True, gc=False, kw_only=True):
-    """An answer from outside to nodes suspended for it. `name` is the signal's, or the id of the waiting node."""
+    """An answer from outside to nodes suspended for it. `name` is the signal's, or the id of the waiting node; `handle` is
+    where the answer leaves by, one of the wait's choices if it has any."""
 
     name: str
     payload: Answered = b"null"
+    handle: str = "output"
 
 
 class Cancel(Stimulus, frozen=True, gc=False, kw_only=True):

@@ -203,6 +203,7 @@ class ExecutionView:
         node = self._node(event.node_id)
         if not event.path:
             node.error = None
+        node.origin = event.origin
         self._move(node, event, st.SUCCESS)
 
     def _node_failed(self, event: NodeFailed) -> None:

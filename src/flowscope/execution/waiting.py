@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowscope.definition.plan import OUTPUT
 from flowscope.execution import status as st
 from flowscope.execution.decision import Decision, carried, record
 from flowscope.execution.events import ErrorInfo, NodeReleased, NodeSucceeded, NodeSuspended
@@ -26,6 +27,8 @@ def suspend(state: State, frame: Frame, number: int, stimulus: Suspend, now: flo
         seq=state.seq + 1, at=now, node_id=plan.id, path=frame.path, attempt=stimulus.attempt, kind=stimulus.kind,
         until=until, expires=expires, signal=stimulus.signal, child=stimulus.child,
         child_definition=stimulus.child_definition, input=raw, input_blob=blob, detail=stimulus.detail,
+        choices=stimulus.choices, extends=stimulus.extends, otherwise=carried(stimulus.otherwise)[0],
+        otherwise_handle=stimulus.otherwise_handle,
     )  # fmt: skip
     record(state, event, out)
     ask_for(frame, number, out)
@@ -85,21 +88,26 @@ def _time_up(state: State, frame: Frame, number: int, chance: float, now: float,
         out.instructions.append(CancelNode(plan.id, frame.path, attempt, wait.child))
         what = f"the signal {wait.signal!r}" if wait.signal else "the sub-workflow" if wait.child else "its answer"
         fail(state, frame, number, ErrorInfo("NodeTimeout", f"Waited too long for {what}"), chance, now, out)
+    elif wait.otherwise is not None:
+        _succeed(state, frame, number, wait.otherwise, wait.otherwise_handle, now, out, over=wait.extends)
     else:
-        _succeed(state, frame, number, None, now, out)
+        _succeed(state, frame, number, None, OUTPUT, now, out)
 
 
 def signal(state: State, stimulus: Signal, now: float, out: Decision) -> None:
     """An answer from outside, to every node that waits for it."""
-    for frame, number in _waiting_for(state, stimulus.name):
-        if frame.status[number] == st.SUSPENDED:
-            _succeed(state, frame, number, stimulus.payload, now, out)
+    for frame, number in waiting_for(state, stimulus.name):
+        wait = frame.suspension(number)
+        if wait and frame.status[number] == st.SUSPENDED:
+            if not wait.choices or stimulus.handle in wait.choices:
+                _succeed(state, frame, number, stimulus.payload, stimulus.handle, now, out, over=wait.extends)
         elif frame.status[number] == st.ASKING:
             _answer_lost(state, frame, number, stimulus.payload, now, out)
         settle(state, now, out)
 
 
-def _waiting_for(state: State, name: str) -> list[tuple[Frame, int]]:
+def waiting_for(state: State, name: str) -> list[tuple[Frame, int]]:
+    """The nodes that a signal of that name is for: those that wait for it, and those it names."""
     return [
         (frame, number)
         for frame in state.frames.values()
@@ -123,11 +131,21 @@ def _answer_lost(state: State, frame: Frame, number: int, payload: Answered, now
     record(state, NodeReleased(seq=state.seq + 1, at=now, node_id=node_id, path=frame.path, attempt=attempt), out)
 
 
-def _succeed(state: State, frame: Frame, number: int, output: Answered | None, now: float, out: Decision) -> None:
-    """A wait is over: with this output, or None to pass the input on."""
+def _succeed(
+    state: State,
+    frame: Frame,
+    number: int,
+    output: Answered | None,
+    handle: str,
+    now: float,
+    out: Decision,
+    *,
+    over: bool = False,
+) -> None:
+    """A wait is over: with this output, which goes `over` the input or replaces it, or None to pass the input on."""
     raw, blob = carried(output)
     event = NodeSucceeded(
         seq=state.seq + 1, at=now, node_id=frame.scope.ids[number], path=frame.path, attempt=frame.attempts[number],
-        output=raw, output_blob=blob, passed=output is None,
+        handle=handle, output=raw, output_blob=blob, passed=over or output is None,
     )  # fmt: skip
     record(state, event, out)

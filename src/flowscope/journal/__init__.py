@@ -11,9 +11,12 @@ sqlite.py        SqliteStore, made of
   pruning.py       retention, mark and sweep
   failures.py      what SQLite says, as a `StoreError` with a sentence
   statements.py    schema.sql and statements.sql
+
+results.py       beside the port: results of nodes that are declared cacheable, in a file of its own
 """
 
 from flowscope.journal.memory import MemoryStore
+from flowscope.journal.results import ResultCache
 from flowscope.journal.sqlite import SqliteStore
 
-__all__ = ["MemoryStore", "SqliteStore"]
+__all__ = ["MemoryStore", "ResultCache", "SqliteStore"]

@@ -36,6 +36,18 @@ class Assign:
 
 
 @dataclass(frozen=True, slots=True)
+class Extend:
+    """The output is the input with these fields over it; the input is neither decoded nor recorded again."""
+
+    fields: dict[str, JSON]
+    handle: str | tuple[str, ...] = "output"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.fields, dict):
+            raise TypeError("Extend takes an object")
+
+
+@dataclass(frozen=True, slots=True)
 class Items:
     """A container's next iterations: each of `values` goes into the body once, at most `concurrency` at a
     time (0: no limit)."""
@@ -71,12 +83,19 @@ class Wait:
     `until` is an instant in epoch milliseconds, 0 for none. With `signal` the node ends when that signal
     arrives, and its payload is the output; past `until` it then fails as timed out. Without `signal` it
     ends at `until` and passes its input on. `detail` tells people what it waits for.
+
+    `choices`: the signal must name one of these handles, by which the node then ends. `extends`: what the
+    signal brings goes over the input. `otherwise`: what the node answers past `until` instead of failing;
+    an `Extend` goes over the input.
     """
 
     until: float = 0
     signal: str = ""
     detail: str = ""
     kind: str = "duration"
+    choices: tuple[str, ...] = ()
+    extends: bool = False
+    otherwise: Extend | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.until, int | float) or not math.isfinite(self.until):
@@ -95,4 +114,4 @@ class Call:
     input: JSON = field(default_factory=dict)
 
 
-Answer: TypeAlias = JSON | Output | Pass | Assign | Items | Again | Collected | Wait | Call
+Answer: TypeAlias = JSON | Output | Pass | Extend | Assign | Items | Again | Collected | Wait | Call

@@ -172,6 +172,31 @@ def stop_and_error(config: StopAndError) -> None:
     raise NodeError(config.error_message, code=config.error_code, retryable=False)
 
 
+class ErrorHandler(NodeConfig):
+    retries: int = Field(3, ge=0, le=99, description="How often what failed is tried again")
+    retry_delay: float = Field(
+        1_000,
+        ge=0,
+        le=86_400_000,
+        description="Milliseconds before the first time; each time doubles them, up to a minute",
+    )
+
+
+@node(
+    "error_handler",
+    title="Error handler",
+    category="flow",
+    icon="shield-alert",
+    effects="pure",
+    raw_fields=frozenset({"retries", "retryDelay"}),
+    example={"retries": 3, "retryDelay": 1000},
+)
+def error_handler(config: ErrorHandler) -> Pass:
+    """Behind a node's handle `error`: has that node tried again, and takes over when it has failed for good. A node's own
+    `retry` goes before it. The output is the input: `{error}`."""
+    return Pass()
+
+
 class ExecuteWorkflow(NodeConfig):
     workflow_id: str = Field("", description="The id of a stored workflow; its latest version runs")
     workflow: dict[str, JSON] | None = Field(None, description="Or the workflow itself, as JSON")

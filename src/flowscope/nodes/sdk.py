@@ -71,10 +71,12 @@ class NodeType:
         raw_fields: frozenset[str] = frozenset(),
         prepare: Callable[[dict[str, JSON]], dict[str, JSON]] | None = None,
         example: dict[str, JSON] | None = None,
+        version: int = 1,
     ) -> None:
         """`raw_fields` are not templates: the handler gets their text as it was written. `prepare` rewrites
         a config once, before its expressions are compiled (a bare path becomes an expression); it must
-        leave what it does not know. `example` is a config as people write it, for the reference."""
+        leave what it does not know. `example` is a config as people write it, for the reference. A new `version`
+        says that the same work now has another result: what was cached of the old one is not used."""
         self.handler = handler
         self.type = type
         self.title = title
@@ -90,6 +92,7 @@ class NodeType:
         self.raw_fields = raw_fields
         self.prepare = prepare or (lambda config: config)
         self.example = example
+        self.version = version
         self.is_async = inspect.iscoroutinefunction(handler)
         parameters = inspect.signature(handler).parameters
         self.takes = frozenset(parameters)

@@ -11,7 +11,7 @@ from flowscope.execution import machine, stimuli
 from flowscope.execution.events import Blob
 from flowscope.execution.state import Frame
 from flowscope.execution.stimuli import AnyStimulus, Expand, Suspend
-from flowscope.nodes.answer import Again, Assign, Call, Collected, Items, Output, Pass, Wait
+from flowscope.nodes.answer import Again, Assign, Call, Collected, Extend, Items, Output, Pass, Wait
 from flowscope.orchestrator.attempt import Attempt
 from flowscope.orchestrator.payloads import PayloadStore, encode
 
@@ -46,6 +46,9 @@ class Answers:
         elif kind is Output:
             handle = answer.handle if isinstance(answer.handle, str) else plan.choose(answer.handle)
             machine.succeed(state, frame, number, self.keep(answer.value, attempt), handle, now, out)
+        elif kind is Extend:
+            handle = answer.handle if isinstance(answer.handle, str) else plan.choose(answer.handle)
+            machine.succeed(state, frame, number, self.keep(answer.fields, attempt), handle, now, out, passed=True)
         elif kind is Collected:
             machine.succeed(state, frame, number, None, answer.handle, now, out, last=answer.last)
         elif kind is Assign:
@@ -73,10 +76,12 @@ class Answers:
 
     def keep(self, value: JSON, attempt: Attempt | None) -> bytes | Blob:
         """A value as the machine holds it, without the secrets that the attempt has seen."""
+        return self._payloads.keep(self._inline(value, attempt))
+
+    def _inline(self, value: JSON, attempt: Attempt | None) -> bytes:
+        """A value that travels in the event whatever its size."""
         data = encode(value)
-        if attempt is not None and attempt.secrets:
-            data = attempt.redact(data.decode()).encode()
-        return self._payloads.keep(data)
+        return attempt.redact(data.decode()).encode() if attempt is not None and attempt.secrets else data
 
     def _stimulus(
         self,
@@ -100,15 +105,21 @@ class Answers:
         if isinstance(answer, Again):
             return Expand(node_id=node_id, path=path, attempt=count, count=1)
         if isinstance(answer, Wait):
+            otherwise = answer.otherwise
+            handle = otherwise.handle if otherwise else ""
             return Suspend(
                 node_id=node_id,
                 path=path,
                 attempt=count,
                 kind=answer.kind,
                 until=answer.until,
-                expires=bool(answer.signal and answer.until),
+                expires=bool(answer.signal and answer.until and otherwise is None),
                 signal=attempt.redact(answer.signal) if attempt else answer.signal,
                 detail=attempt.redact(answer.detail) if attempt else answer.detail,
+                choices=answer.choices,
+                extends=answer.extends,
+                otherwise=self._inline(otherwise.fields, attempt) if otherwise else None,
+                otherwise_handle=handle if isinstance(handle, str) else frame.scope.nodes[number].choose(handle),
             )
         workflow, child = self._sub_workflows.called(live.state, frame, number, answer)
         return Suspend(

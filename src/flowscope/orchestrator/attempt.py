@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import traceback
 from collections.abc import Callable
@@ -32,8 +33,8 @@ class Attempt:
     touches nothing of the execution."""
 
     __slots__ = (
-        "arguments", "attempt", "binding", "frame", "is_async", "is_cancelled", "key", "live", "number", "secrets", "speak",
-        "timeout",
+        "arguments", "attempt", "binding", "frame", "is_async", "is_cancelled", "key", "live", "number", "result_key", "secrets",
+        "speak", "timeout",
     )  # fmt: skip
 
     def __init__(self, live: LiveExecution, frame: Frame, number: int, binding: Binding, speak: Speak) -> None:
@@ -50,6 +51,7 @@ class Attempt:
         self.is_cancelled = False
         self.secrets: set[str] = set()
         self.arguments: dict[str, Any] = {}
+        self.result_key = ""
 
     def prepare(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> None:
         """Work out what the handler takes; an `ExpressionError` or a `ConfigInvalid` is the attempt's failure."""
@@ -60,6 +62,14 @@ class Attempt:
             self.arguments["input"] = _input(state, self.frame, self.number, payloads)
         if binding.takes_context:
             self.arguments["context"] = self._context(surroundings, now)
+
+    def work(self, payloads: PayloadStore) -> str:
+        """A hash of what is to be done: the node's type and its version, its config and its input."""
+        config, kind = self.arguments.get("config"), self.binding.type
+        described = [kind.type, kind.version, config.model_dump(mode="json") if config else None]
+        found = hashlib.sha256(encode_json(described))
+        found.update(payloads.build(gather(self.live.state, self.frame, self.number)))
+        return found.hexdigest()
 
     def call(self) -> Any:
         return self.binding.handler(**self.arguments)

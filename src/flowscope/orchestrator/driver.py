@@ -30,9 +30,10 @@ from flowscope.log import get_logger
 from flowscope.nodes.context import Surroundings
 from flowscope.orchestrator.answers import Answers
 from flowscope.orchestrator.attempt import Attempt, describe
+from flowscope.orchestrator.keeper import Keeper
 from flowscope.orchestrator.live_execution import LiveExecution
 from flowscope.orchestrator.payloads import PayloadStore
-from flowscope.orchestrator.ports import Clock, LogLine, NodeRunner, Publisher, Store
+from flowscope.orchestrator.ports import Clock, LogLine, NodeRunner, Publisher, Results, Store
 from flowscope.orchestrator.program import Binding
 from flowscope.orchestrator.recorder import Recorder
 from flowscope.orchestrator.sub_workflows import SubWorkflows
@@ -71,6 +72,7 @@ class Driver:
         surroundings: Surroundings,
         sub_workflows: SubWorkflows,
         household: Household,
+        results: Results | None = None,
     ) -> None:
         self.live: dict[str, LiveExecution] = {}
         self.recorder = Recorder(store, payloads, publishers, self)
@@ -81,6 +83,7 @@ class Driver:
         self._surroundings = surroundings
         self._sub_workflows = sub_workflows
         self._household = household
+        self._keeper = Keeper(payloads, results)
         self._answers = Answers(payloads, sub_workflows)
         self._voice = Voice(clock, publishers, self._keep_line)
         self._loop = asyncio.get_running_loop()
@@ -198,9 +201,13 @@ class Driver:
         What it takes is worked out now and not when it starts: by then an expression could see results that are not
         durable yet.
         """
+        if self._keeper.pinned(live, frame, number, binding, now):
+            return
         attempt = Attempt(live, frame, number, binding, self._voice.speak)
         try:
             attempt.prepare(self._payloads, self._surroundings, now)
+            if binding.ttl and self._keeper.known(attempt, now):
+                return
         except Exception as error:  # noqa: BLE001 -- a config or an expression that fails is the node's error
             self._failed(live, frame, number, attempt.failure(error), now)
             return
@@ -280,6 +287,8 @@ class Driver:
         try:
             if failure is None:
                 self._answers.take(live, frame, number, answer, attempt, now)
+                if attempt.result_key:
+                    self._keeper.keep(attempt, answer, now)
             else:
                 self._failed(live, frame, number, attempt.failure(failure), now)
         except st.IllegalTransition as error:

@@ -210,6 +210,18 @@ class Task(Protocol):
         ...
 
 
+class Results(Protocol):
+    """Results of nodes declared cacheable, by what the work was. Losing one costs no more than doing the work again."""
+
+    def find(self, key: str, now: float) -> tuple[str, bytes] | None:
+        """The handle and the JSON of a result that still holds at `now`."""
+        ...
+
+    def keep(self, key: str, handle: str, data: bytes, until: float) -> None:
+        """Keep a result until then. Must not block."""
+        ...
+
+
 class NodeRunner(Protocol):
     """Runs tasks. `report` is called once for each, on the event loop: with the task, and the answer or the exception it
     ended in."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowscope.definition.plan import NodePlan, Plan, compile_plan
-from flowscope.definition.workflow import JSON, Node, Workflow
+from flowscope.definition.workflow import JSON, Node, Pinned, Workflow
 from flowscope.errors import ConfigInvalid
 from flowscope.execution.state import encode_json
 from flowscope.expressions import Template, compile_template
@@ -30,7 +30,8 @@ def disabled() -> Pass:
 class Binding:
     """How one node runs. `config` is parsed already, or None when `template` is to be worked out for each attempt.
 
-    `direct`: pure and not async, so it is called in the loop and may run ahead of the disk.
+    `direct`: pure and not async, so it is called in the loop and may run ahead of the disk. `pinned` may answer for the
+    handler, and so may, for `ttl` milliseconds, an earlier result.
     """
 
     type: NodeType
@@ -42,6 +43,8 @@ class Binding:
     takes_config: bool
     takes_input: bool
     takes_context: bool
+    pinned: Pinned | None = None
+    ttl: float = 0
 
     @property
     def bare(self) -> bool:
@@ -63,7 +66,12 @@ class Program:
         for scope in self.plan.scopes.values():
             for node_plan in scope.nodes:
                 node = nodes[node_plan.id]
-                key = (node.type, encode_json(node.config), node.policy.disabled, node.policy.resources)
+                key = (
+                    node.type,
+                    encode_json([node.config, node.pinned, node.policy.cache]),
+                    node.policy.disabled,
+                    node.policy.resources,
+                )
                 if key not in shared:
                     shared[key] = _bind(node, registry)
                 self.bindings[node_plan] = shared[key]
@@ -84,14 +92,18 @@ def _bind(node: Node, registry: Registry) -> Binding:
         except ConfigInvalid:
             # A definition stored by another version of the node: the attempt itself will say what is wrong.
             config = None
+    pinned = None if node_type is disabled else node.pinned
+    kept = pinned is not None or node.policy.cache > 0
     return Binding(
         type=node_type,
         handler=node_type.handler,
-        direct=node_type.effects == "pure" and not node_type.is_async and node.policy.resources != "cpu",
+        direct=node_type.effects == "pure" and not node_type.is_async and node.policy.resources != "cpu" and not kept,
         config=config,
         template=None if config is not None else template,
         raw=raw,
         takes_config="config" in node_type.takes,
         takes_input="input" in node_type.takes,
         takes_context="context" in node_type.takes,
+        pinned=pinned,
+        ttl=0 if node_type is disabled else node.policy.cache,
     )

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from flowscope.definition import load
+from flowscope.definition.plan import OUTPUT
 from flowscope.definition.workflow import JSON, Workflow
 from flowscope.errors import (
     ExecutionActive,
@@ -25,8 +26,10 @@ from flowscope.execution import status as st
 from flowscope.execution.events import Caller, ErrorInfo
 from flowscope.execution.state import State, result_of
 from flowscope.execution.stimuli import AnyStimulus, Cancel, Pause, Recover, Resume, Signal, Start
+from flowscope.execution.waiting import waiting_for
 from flowscope.failpoints import failpoint
 from flowscope.log import get_logger
+from flowscope.nodes.approval import APPROVED, verdict
 from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.context import Surroundings
 from flowscope.nodes.registry import Registry
@@ -36,7 +39,7 @@ from flowscope.orchestrator.inline_runner import InlineRunner
 from flowscope.orchestrator.library import Library
 from flowscope.orchestrator.live_execution import LiveExecution
 from flowscope.orchestrator.payloads import PayloadStore, encode
-from flowscope.orchestrator.ports import UNENDED, Clock, ExecutionRow, NodeRunner, Publisher, Store
+from flowscope.orchestrator.ports import UNENDED, Clock, ExecutionRow, NodeRunner, Publisher, Results, Store
 from flowscope.orchestrator.recovery import Recovery
 from flowscope.orchestrator.sub_workflows import SubWorkflows
 
@@ -64,6 +67,11 @@ def new_execution_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def _choices(state: State, name: str) -> tuple[str, ...]:
+    """The handles that the first node waiting for that signal may leave by."""
+    return next((wait.choices for frame, number in waiting_for(state, name) if (wait := frame.suspension(number))), ())
+
+
 class WorkflowOrchestrator:
     """Runs executions over a store. `start`, `stop` and `statistics` as everywhere; all methods belong to one event loop.
 
@@ -80,6 +88,7 @@ class WorkflowOrchestrator:
         runner: NodeRunner | None = None,
         clock: Clock | None = None,
         surroundings: Surroundings | None = None,
+        results: Results | None = None,
     ) -> None:
         self.state_manager = state_manager
         self.store: Store = state_manager.store
@@ -92,6 +101,7 @@ class WorkflowOrchestrator:
         self.payloads = PayloadStore(self.store)
         self.library = Library(self.store, self.registry)
         self._runner = runner or InlineRunner()
+        self._results = results
         self._sub_workflows = SubWorkflows(self)
         self._recovery = Recovery(self)
         self._claiming = asyncio.Lock()
@@ -112,6 +122,7 @@ class WorkflowOrchestrator:
                 self.surroundings,
                 self._sub_workflows,
                 self._recovery,
+                self._results,
             )
 
     async def stop(self, grace: float = 30.0) -> None:
@@ -163,10 +174,12 @@ class WorkflowOrchestrator:
         user_id: str = "",
         parent_execution_id: str = "",
         caller: Caller | None = None,
+        fired: bool = False,
     ) -> LiveExecution:
         """Start an execution of a workflow that has been validated; returns when its start is durable.
 
-        An execution id that exists already is refused: `ExecutionActive`, `ExecutionEnded`.
+        An execution id that exists already is refused: `ExecutionActive`, `ExecutionEnded`. `fired`: by a trigger, so that
+        no node answers from its pin.
         """
         if trigger and not any(
             node.id == trigger and node.is_trigger for node in self.library.program(workflow).plan.root.nodes
@@ -183,6 +196,7 @@ class WorkflowOrchestrator:
                 user_id=user_id,
                 parent_execution_id=parent_execution_id,
                 caller=caller,
+                fired=fired,
             ),
         )
         await live.wait_for(1)
@@ -223,16 +237,19 @@ class WorkflowOrchestrator:
         """End a pause."""
         await self._command(execution_id, Resume())
 
-    async def signal(self, execution_id: str, name: str, payload: JSON = None) -> None:
-        """Answer what waits for `name` (a signal, or a waiting node's id). `SignalNotAwaited` if nothing does."""
+    async def signal(self, execution_id: str, name: str, payload: JSON = None, handle: str = OUTPUT) -> None:
+        """Answer what waits for `name` (a signal, or a waiting node's id), by that handle. `SignalNotAwaited` if nothing
+        does. An approval takes `approved` or `rejected`, and also `True` or `{"approved": true}` without a handle."""
         live = await self.take_up(execution_id)
+        if handle == OUTPUT and APPROVED in _choices(live.state, name):
+            handle, payload = verdict(payload, at=self.clock.now())
         before = live.state.seq
         asking = any(
             name == frame.scope.ids[number] and frame.status[number] == st.ASKING
             for frame in live.state.frames.values()
             for number in frame.suspensions or ()
         )
-        self.driver.step(live, Signal(name=name, payload=self.payloads.keep(encode(payload))))
+        self.driver.step(live, Signal(name=name, payload=self.payloads.keep(encode(payload)), handle=handle))
         if live.state.seq == before and not asking:
             raise SignalNotAwaited(execution_id, name)
         await live.wait_for(live.state.seq)
