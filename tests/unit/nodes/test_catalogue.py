@@ -17,6 +17,8 @@ DELIVERED = {
     "aggregate", "summarize", "remove_duplicates", "split_out", "map", "loop", "split_in_batches", "wait",
     "stop_and_error", "execute_workflow", "log_output", "math", "text_formatter", "date_time", "json_parser",
     "read_file", "write_file", "csv_processor", "sqlite", "http_request", "try_catch", "error_trigger",
+    "approval", "form", "rate_limit", "respond_to_webhook", "error_handler", "webhook", "schedule", "interval",
+    "form_trigger", "workflow_trigger", "file_watch",
 }  # fmt: skip
 
 EXTERNAL = {"simulate", "read_file", "write_file", "csv_processor", "sqlite", "http_request"}
@@ -57,13 +59,8 @@ def test_types_of_the_old_catalogue_are_told_what_to_use() -> None:
     for old in (
         "javascript",
         "code",
-        "webhook",
-        "schedule",
-        "interval",
-        "form",
         "openai_gpt",
         "ai_agent",
-        "error_handler",
     ):
         assert REGISTRY.find(old) is None
         assert REGISTRY.instead_of(old)
