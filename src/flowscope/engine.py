@@ -14,6 +14,7 @@ import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from flowscope.errors import ExecutionNotFound, InputInvalid, NodeError, StoreCo
 from flowscope.execution.events import TERMINAL, AnyEvent, ErrorInfo, ExecutionSucceeded
 from flowscope.execution.state import recorded
 from flowscope.journal import MemoryStore, ResultCache, SqliteStore
+from flowscope.library import KeySettings, LibraryDatabase, Variables, Vault
+from flowscope.library.sealing import FILE_VARIABLE, KEY_VARIABLE
 from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.context import Surroundings
 from flowscope.nodes.registry import Registry
@@ -65,7 +68,7 @@ class ExecutionUnsuccessful(NodeError):
 def surroundings_of(environment: Mapping[str, str], data_dir: Path | None) -> Surroundings:
     """What nodes may touch, as the environment says: `FLOWSCOPE_FILE_ROOTS` (separated like PATH; default the working
     directory), `FLOWSCOPE_ALLOW_PRIVATE_ADDRESSES=1`, `FLOWSCOPE_ENV` (names of variables that expressions may read,
-    separated by commas), `FLOWSCOPE_SECRET_<NAME>` (the secret `name`)."""
+    separated by commas), `FLOWSCOPE_SECRET_<NAME>` (the secret `name`; the keys that seal the others are none)."""
     roots = environment.get("FLOWSCOPE_FILE_ROOTS") or str(Path.cwd())
     allowed = [name.strip() for name in environment.get("FLOWSCOPE_ENV", "").split(",") if name.strip()]
     return Surroundings(
@@ -76,9 +79,14 @@ def surroundings_of(environment: Mapping[str, str], data_dir: Path | None) -> Su
         secrets={
             key.removeprefix(SECRET_PREFIX).lower(): value
             for key, value in environment.items()
-            if key.startswith(SECRET_PREFIX)
+            if key.startswith(SECRET_PREFIX) and key not in (KEY_VARIABLE, FILE_VARIABLE)
         },
     )
+
+
+def kept_surroundings(given: Surroundings, database: LibraryDatabase, keys: KeySettings) -> Surroundings:
+    """Those, with the secrets, credentials and variables that are kept in a library."""
+    return replace(Vault(database, keys).surroundings(given), variables=Variables(database))
 
 
 class _Feed:
@@ -205,7 +213,7 @@ class Engine:
     """Runs workflows durably in a directory; with `data_dir=None`, in memory only.
 
     `recover`: take up what an earlier process left unfinished. `surroundings`: what nodes may touch; by default what the
-    environment says. `grace`: seconds that running external nodes get at the end.
+    environment says, and the secrets, credentials and variables kept in the directory. `grace`: seconds that running external nodes get at the end.
     """
 
     def __init__(
@@ -227,13 +235,14 @@ class Engine:
         self.results = ResultCache(directory)
         clock = clock or SystemClock()
         self.state_manager = ExecutionStateManager(self.store, clock)
+        self._kept: LibraryDatabase | None = None
         self.orchestrator = WorkflowOrchestrator(
             self.state_manager,
             publisher,
             registry=self.registry,
             runner=runner,
             clock=clock,
-            surroundings=surroundings or surroundings_of(os.environ, directory),
+            surroundings=surroundings or self._surroundings(directory),
             results=self.results,
         )
         self._recover = recover
@@ -243,6 +252,13 @@ class Engine:
         self.orchestrator.publishers.append(self._feed)
         # Runs that are only reported do not pass the orchestrator; whoever watches is to see them all the same.
         self.state_manager.publishers += [one for one in self.orchestrator.publishers if one is not self.state_manager]
+
+    def _surroundings(self, directory: Path | None) -> Surroundings:
+        given = surroundings_of(os.environ, directory)
+        if directory is None:
+            return given
+        self._kept = LibraryDatabase(directory)
+        return kept_surroundings(given, self._kept, KeySettings.from_environment(os.environ))
 
     async def __aenter__(self) -> Engine:
         await self.start_up()
@@ -275,6 +291,8 @@ class Engine:
             self.store.stop()
             self.results.stop()
             self._feed.close()
+            if self._kept is not None:
+                self._kept.stop()
         sys.setswitchinterval(self._switch_interval)
 
     async def start(

@@ -12,6 +12,9 @@
     │   ├── WorkflowExists         the id of a new workflow is taken
     │   ├── VersionConflict        somebody else has saved the workflow meanwhile
     │   ├── KeyNotFound            no API key has that name
+    │   ├── SecretNotFound
+    │   ├── CredentialNotFound
+    │   ├── VariableNotFound
     │   ├── ExecutionNotFound
     │   ├── ExecutionEnded         the execution has ended and takes no more commands
     │   ├── ExecutionActive        the same execution id is already running
@@ -25,6 +28,7 @@
         ├── StoreLocked            another process owns the data directory
         ├── StoreTooNew            written by a newer flowscope
         ├── StoreUnavailable       cannot be read or written: permissions, a full disk
+        │   └── SecretUnreadable   sealed with a key that is not here, or changed from outside
         ├── StoreConflict          another owner has appended meanwhile; this one steps back
         └── StoreCorrupt           bytes that do not decode
 
@@ -129,6 +133,24 @@ class KeyNotFound(UserError):
         super().__init__(f"There is no API key named {name!r}")
 
 
+class SecretNotFound(UserError):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no secret named {name!r}")
+
+
+class CredentialNotFound(UserError):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no credential named {name!r}")
+
+
+class VariableNotFound(UserError):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is no variable named {name!r}")
+
+
 class ExecutionNotFound(UserError):
     def __init__(self, execution_id: str) -> None:
         self.execution_id = execution_id
@@ -205,6 +227,10 @@ class StoreTooNew(StoreError):
 
 class StoreUnavailable(StoreError):
     """The store cannot be read or written."""
+
+
+class SecretUnreadable(StoreUnavailable):
+    """A secret was sealed with a key that is not here, or was changed from outside."""
 
 
 class StoreConflict(StoreError):

@@ -26,6 +26,7 @@ from flowscope.cli.listings import (
 )
 from flowscope.cli.result import flush
 from flowscope.cli.running import Manner, resume_execution, run_workflow
+from flowscope.cli.secrets import secrets, variables
 from flowscope.cli.server import keys, serve
 from flowscope.definition import load
 from flowscope.definition.drawing import as_svg, as_text
@@ -249,6 +250,8 @@ def show(
 
 app.command()(serve)
 app.add_typer(keys, name="keys")
+app.add_typer(secrets, name="secrets")
+app.add_typer(variables, name="variables")
 
 
 def _registry() -> Registry:

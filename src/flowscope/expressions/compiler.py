@@ -182,9 +182,10 @@ class Compiler:
             slot = self._locals[name]
             return lambda run: run.slots[slot]
         self.names.add(name)
-        if name == "secrets":
+        if name in ("secrets", "credentials"):
             fixed = bool(links) and links[0].code is None
-            self.secrets.add(str(links[0].key) if fixed else "*")
+            key = str(links[0].key) if fixed else "*"
+            self.secrets.add(key if name == "secrets" else f"credentials.{key}")
         return look_up(name, token.offset, token.hyphenated and self._alternative)
 
     def _slice(self, node: ast.Subscript) -> Code:

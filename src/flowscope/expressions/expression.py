@@ -120,8 +120,14 @@ def _path_reading(path: Path, alternative: bool) -> _Reading:
                 raise HyphenMissing(missing) from None
             raise
 
-    secrets = frozenset({str(path.steps[0].key) if path.steps else "*"} if path.root == "secrets" else ())
-    return _Reading(code, frozenset({path.root}), secrets, 0, path.hyphenated)
+    return _Reading(code, frozenset({path.root}), _secrets(path), 0, path.hyphenated)
+
+
+def _secrets(path: Path) -> frozenset[str]:
+    key = str(path.steps[0].key) if path.steps else "*"
+    if path.root == "secrets":
+        return frozenset({key})
+    return frozenset({f"credentials.{key}"} if path.root == "credentials" else ())
 
 
 def _second_reading(source: str, budget: Budget) -> _Reading | None:

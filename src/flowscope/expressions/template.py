@@ -33,7 +33,7 @@ class Template:
     """Every root name that may be looked up, without its `$`."""
 
     secrets: frozenset[str]
-    """The NAMEs of `secrets.NAME`; holds `*` when a name is worked out at run time."""
+    """The NAMEs of `secrets.NAME`, and `credentials.NAME`; a NAME is `*` when it is worked out at run time."""
 
     _value: JSON = field(repr=False)
     _part: Part | None = field(repr=False)

@@ -16,11 +16,13 @@ import apsw
 from flowscope.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
 
 DATABASE_FILE = "library.db"
-SCHEMA_VERSION = 1
 
 _APPLICATION_ID = 0x666C736C  # "flsl"
 _BUSY_MILLISECONDS = 5_000
-_SCHEMA = files("flowscope.library").joinpath("schema.sql").read_text("utf-8")
+_STEPS = ("schema.sql", "schema_2.sql")
+"""What makes each version out of the one before; a new version is a new file."""
+
+SCHEMA_VERSION = len(_STEPS)
 
 
 class LibraryDatabase:
@@ -31,6 +33,11 @@ class LibraryDatabase:
         self._directory = None if data_dir is None else Path(data_dir)
         self._connection: apsw.Connection | None = None
         self._lock = threading.Lock()
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is gone when it is closed."""
+        return self._directory is None
 
     def start(self) -> None:
         """Open it; a `StoreError` says why it cannot."""
@@ -46,6 +53,12 @@ class LibraryDatabase:
                 connection.close()
                 raise
         self._connection = connection
+
+    def start_if_there(self) -> bool:
+        """Open it unless that would make it; whether it is open."""
+        if self._connection is None and self._directory is not None and self.path.exists():
+            self.start()
+        return self._connection is not None
 
     def stop(self) -> None:
         connection, self._connection = self._connection, None
@@ -89,10 +102,11 @@ class LibraryDatabase:
             return
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if self._check_identity(connection) == 0:  # nobody was faster
-                connection.pragma("application_id", _APPLICATION_ID)
-                connection.execute(_SCHEMA)
-                connection.pragma("user_version", SCHEMA_VERSION)
+            # Read again: somebody may have been faster.
+            for step in _STEPS[self._check_identity(connection) :]:
+                connection.execute(files("flowscope.library").joinpath(step).read_text("utf-8"))
+            connection.pragma("application_id", _APPLICATION_ID)
+            connection.pragma("user_version", SCHEMA_VERSION)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

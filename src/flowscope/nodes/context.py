@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from flowscope.definition.workflow import JSON
 from flowscope.errors import NodeDenied
+from flowscope.nodes.credentials import Credential
+
+C = TypeVar("C", bound=Credential)
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What nodes may touch, decided once at start; the default is the least.
 
-    `file_roots` are resolved directories; `private` ones below them that stay closed (the data directory).
+    `file_roots` are resolved directories; `private` ones below them that stay closed (the data directory). `secrets`,
+    `credentials` and `variables` may be other ones the next time they are looked at.
     """
 
     file_roots: tuple[Path, ...] = ()
     private: tuple[Path, ...] = ()
     allow_private_addresses: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, JSON] = field(default_factory=dict)
 
 
 class Reporter(Protocol):
@@ -97,9 +104,19 @@ class NodeContext:
         try:
             value = self.surroundings.secrets[name]
         except KeyError:
-            raise NodeDenied(f"There is no secret named {name!r}. Set FLOWSCOPE_SECRET_{name.upper()}") from None
+            raise NodeDenied(f"There is no secret named {name!r}. `flowscope secrets set {name}` makes it") from None
         self._secrets_used.add(value)
         return value
+
+    def credential(self, name: str, kind: type[C]) -> C:
+        """A credential of that type; `NodeDenied` if there is none. Its secret fields are blotted out like secrets."""
+        found = self.surroundings.credentials.get(name)
+        if not isinstance(found, kind):
+            known = sorted(each for each, one in self.surroundings.credentials.items() if isinstance(one, kind))
+            there = f"There are: {', '.join(known)}" if known else "There are none of that type"
+            raise NodeDenied(f"credential: there is no {kind.type} credential named {name!r}. {there}")
+        self._secrets_used.update(str(value) for value in found.hidden().values())
+        return found
 
     @property
     def secrets_used(self) -> set[str]:

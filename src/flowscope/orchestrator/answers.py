@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.json import decode
 
 from flowscope.definition.plan import OUTPUT
 from flowscope.definition.workflow import JSON
@@ -45,6 +48,7 @@ class Answers:
             machine.succeed(state, frame, number, None, handle, now, out, passed=True)
         elif kind is Output:
             handle = answer.handle if isinstance(answer.handle, str) else plan.choose(answer.handle)
+            handle = attempt.redact(handle) if attempt is not None else handle
             machine.succeed(state, frame, number, self.keep(answer.value, attempt), handle, now, out)
         elif kind is Extend:
             handle = answer.handle if isinstance(answer.handle, str) else plan.choose(answer.handle)
@@ -81,7 +85,7 @@ class Answers:
     def _inline(self, value: JSON, attempt: Attempt | None) -> bytes:
         """A value that travels in the event whatever its size."""
         data = encode(value)
-        return attempt.redact(data.decode()).encode() if attempt is not None and attempt.secrets else data
+        return attempt.redact_json(data) if attempt is not None else data
 
     def _stimulus(
         self,
@@ -121,6 +125,8 @@ class Answers:
                 otherwise=self._inline(otherwise.fields, attempt) if otherwise else None,
                 otherwise_handle=handle if isinstance(handle, str) else frame.scope.nodes[number].choose(handle),
             )
+        if attempt is not None and attempt.secrets and answer.document is not None:
+            answer = replace(answer, document=decode(attempt.redact_json(encode(answer.document))))
         workflow, child = self._sub_workflows.called(live.state, frame, number, answer)
         return Suspend(
             node_id=node_id,

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, cast
 from flowscope.definition.workflow import JSON
 from flowscope.errors import ConfigInvalid, ExpressionError, FlowscopeError, NodeError
 from flowscope.execution.events import ErrorInfo
-from flowscope.execution.state import Frame, State, encode_json, gather, key_of
+from flowscope.execution.state import Frame, State, gather, key_of
 from flowscope.expressions import evaluate
 from flowscope.nodes.context import NodeContext, Surroundings
 from flowscope.nodes.sdk import NodeConfig
 from flowscope.orchestrator.payloads import PayloadStore
 from flowscope.orchestrator.program import Binding
+from flowscope.orchestrator.redaction import redactor_of, secret_values
 from flowscope.orchestrator.scope import NodeScope
 
 if TYPE_CHECKING:
     from flowscope.orchestrator.live_execution import LiveExecution
 
-REDACTED = "[secret]"
 LONGEST_MESSAGE = 4_000
 
 Speak = Callable[["Attempt", str, float, str], None]
@@ -33,7 +33,8 @@ class Attempt:
     touches nothing of the execution."""
 
     __slots__ = (
-        "arguments", "attempt", "binding", "frame", "is_async", "is_cancelled", "key", "live", "number", "result_key", "secrets",
+        "arguments", "attempt", "binding", "frame", "held", "is_async", "is_cancelled", "key", "live", "number", "result_key",
+        "secrets",
         "speak", "timeout",
     )  # fmt: skip
 
@@ -50,12 +51,16 @@ class Attempt:
         self.speak = speak
         self.is_cancelled = False
         self.secrets: set[str] = set()
+        self.held = ""
         self.arguments: dict[str, Any] = {}
         self.result_key = ""
 
     def prepare(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> None:
         """Work out what the handler takes; an `ExpressionError` or a `ConfigInvalid` is the attempt's failure."""
         binding, state = self.binding, self.live.state
+        if self.live.program.secrets and not binding.direct:
+            # What another node sent out may come back to this one.
+            self.secrets.update(secret_values(self.live.program.secrets, surroundings))
         if binding.takes_config:
             self.arguments["config"] = binding.config or self._config(payloads, surroundings, now)
         if binding.takes_input:
@@ -89,11 +94,12 @@ class Attempt:
     def _config(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> NodeConfig:
         binding = self.binding
         assert binding.template is not None
-        scope = NodeScope(self.live.state, self.frame, self.number, payloads, surroundings)
-        config = cast("dict[str, Any]", evaluate(binding.template, scope, now=int(now), clock=time.monotonic))
         names = binding.template.secrets
-        known = surroundings.secrets
-        self.secrets.update(known.values() if "*" in names else (known[name] for name in names if name in known))
+        if names:
+            # First: an expression that fails may quote what it failed on.
+            self.secrets.update(secret_values(names, surroundings))
+        scope = NodeScope(self.live.state, self.frame, self.number, payloads, surroundings, names)
+        config = cast("dict[str, Any]", evaluate(binding.template, scope, now=int(now), clock=time.monotonic))
         return binding.type.parse({**config, **binding.raw})
 
     def _context(self, surroundings: Surroundings, now: float) -> NodeContext:
@@ -117,11 +123,22 @@ class Attempt:
         )
 
     def redact(self, text: str) -> str:
-        # The longest first: one secret may be part of another.
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            if secret:
-                text = text.replace(secret, REDACTED).replace(encode_json(secret).decode()[1:-1], REDACTED)
-        return text
+        """A text without the secrets that this attempt may know."""
+        return redactor_of(frozenset(self.secrets)).text(text) if self.secrets else text
+
+    def redact_json(self, data: bytes) -> bytes:
+        """Likewise a JSON value."""
+        return redactor_of(frozenset(self.secrets)).json(data) if self.secrets else data
+
+    def redact_stream(self, text: str) -> str:
+        """What may be shown after this piece of a stream: what could be the beginning of a secret waits for the next."""
+        if not self.secrets:
+            return text
+        redactor = redactor_of(frozenset(self.secrets))
+        text = redactor.text(self.held + text)
+        whole = len(text) - redactor.held_back(text)
+        self.held = text[whole:]
+        return text[:whole]
 
     def failure(self, error: BaseException) -> ErrorInfo:
         """What is recorded of an exception."""

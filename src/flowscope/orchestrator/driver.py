@@ -224,6 +224,7 @@ class Driver:
                 attempt = Attempt(live, frame, number, binding, self._voice.speak)
                 attempt.prepare(self._payloads, self._surroundings, now)
                 answer = attempt.call()
+                self._voice.finish(attempt)
             now = self._clock.now()
             self._answers.take(live, frame, number, answer, attempt, now)
         except st.IllegalTransition:
@@ -276,6 +277,7 @@ class Driver:
 
     def _report(self, attempt: Attempt, answer: Any, failure: BaseException | None) -> None:
         attempt.live.working -= 1
+        self._voice.finish(attempt)
         self._reported(attempt.live, attempt, answer, failure)
 
     def _reported(self, live: LiveExecution, attempt: Attempt, answer: Any, failure: BaseException | None) -> None:

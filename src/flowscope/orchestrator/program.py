@@ -53,9 +53,10 @@ class Binding:
 
 
 class Program:
-    """`bindings` by node plan; the plan of a container's body included."""
+    """`bindings` by node plan; the plan of a container's body included. `secrets` are the names of all that its nodes read
+    (`NAME`, `credentials.NAME`; `*` for all)."""
 
-    __slots__ = ("bindings", "plan")
+    __slots__ = ("bindings", "plan", "secrets")
 
     def __init__(self, workflow: Workflow, registry: Registry) -> None:
         self.plan: Plan = compile_plan(workflow, registry)
@@ -75,6 +76,13 @@ class Program:
                 if key not in shared:
                     shared[key] = _bind(node, registry)
                 self.bindings[node_plan] = shared[key]
+        self.secrets = frozenset().union(*(_secrets(binding) for binding in shared.values()))
+
+
+def _secrets(binding: Binding) -> frozenset[str]:
+    name = getattr(binding.config, "credential", None)
+    named = frozenset({f"credentials.{name}"} if isinstance(name, str) and name else ())
+    return named | (binding.template.secrets if binding.template else frozenset())
 
 
 def _bind(node: Node, registry: Registry) -> Binding:

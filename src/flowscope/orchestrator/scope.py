@@ -11,34 +11,36 @@ from flowscope.execution.state import Frame, State, entry, gather
 from flowscope.nodes.context import Surroundings
 from flowscope.orchestrator.payloads import PayloadStore
 
-_BUILT_IN = ("json", "input", "trigger", "execution", "vars", "secrets", "env")
+_BUILT_IN = ("json", "input", "trigger", "execution", "vars", "secrets", "credentials", "env")
 
 
 class NodeScope:
     """Names are worked out when they are asked for, and then kept for this evaluation.
 
-    In order: `json` and `input` (this node's input), `trigger` (the run's), `execution`, `vars`, `secrets`, `env`; inside a
-    loop or map `item`, `index`, `state`; the outputs of nodes that have run, by id, this scope's before the outer ones';
+    In order: `json` and `input` (this node's input), `trigger` (the run's), `execution`, `vars`, `secrets`,
+    `credentials`, `env`; inside a loop or map `item`, `index`, `state`; the outputs of nodes that have run, by id, this scope's before the outer ones';
     then the fields of the input.
     """
 
-    __slots__ = ("_frame", "_known", "_number", "_payloads", "_secrets_used", "_state", "_surroundings")
+    __slots__ = ("_frame", "_known", "_number", "_payloads", "_secrets", "_state", "_surroundings")
 
     def __init__(
-        self, state: State, frame: Frame, number: int, payloads: PayloadStore, surroundings: Surroundings
+        self,
+        state: State,
+        frame: Frame,
+        number: int,
+        payloads: PayloadStore,
+        surroundings: Surroundings,
+        secrets: frozenset[str],
     ) -> None:
+        """`secrets` are the names that the expressions read; the others are named, and not opened."""
         self._state = state
         self._frame = frame
         self._number = number
         self._payloads = payloads
         self._surroundings = surroundings
         self._known: dict[str, JSON] = {}
-        self._secrets_used = False
-
-    @property
-    def secrets_used(self) -> bool:
-        """Whether `secrets` was looked at."""
-        return self._secrets_used
+        self._secrets = secrets
 
     def lookup(self, name: str) -> JSON:
         known = self._known
@@ -111,12 +113,18 @@ class NodeScope:
         }
 
     def _vars(self) -> JSON:
-        given, state = self._state.plan.workflow.vars, self._state
-        return {**given, **{name: self._payloads.value(value) for name, value in state.variables.items()}}
+        state = self._state
+        own = {name: self._payloads.value(value) for name, value in state.variables.items()}
+        return {**self._surroundings.variables, **state.plan.workflow.vars, **own}
 
-    def _secrets(self) -> JSON:
-        self._secrets_used = True
-        return dict(self._surroundings.secrets)
+    def _read_secrets(self) -> JSON:
+        known, read = self._surroundings.secrets, self._secrets
+        return {name: known[name] if name in read or "*" in read else "" for name in known}
+
+    def _read_credentials(self) -> JSON:
+        known, read = self._surroundings.credentials, self._secrets
+        whole = "credentials.*" in read
+        return {name: known[name].revealed() if whole or f"credentials.{name}" in read else {} for name in known}
 
     def _env(self) -> JSON:
         return dict(self._surroundings.environment)
@@ -132,6 +140,7 @@ _FIND: dict[str, Callable[[NodeScope], JSON]] = {
     "trigger": NodeScope._trigger,
     "execution": NodeScope._execution,
     "vars": NodeScope._vars,
-    "secrets": NodeScope._secrets,
+    "secrets": NodeScope._read_secrets,
+    "credentials": NodeScope._read_credentials,
     "env": NodeScope._env,
 }

@@ -34,7 +34,18 @@ class Voice:
         if threading.get_ident() != self._thread:
             self._loop.call_soon_threadsafe(self.speak, attempt, kind, fraction, text)
             return
-        text = attempt.redact(text)[:LOG_TEXT]
+        text = attempt.redact_stream(text) if kind == "stream" else attempt.redact(text)
+        self._say(attempt, kind, fraction, text[:LOG_TEXT])
+
+    def finish(self, attempt: Attempt) -> None:
+        """The attempt has ended: what was held back of its stream was the beginning of nothing."""
+        if attempt.held:
+            text, attempt.held = attempt.held, ""
+            self._say(attempt, "stream", 0, text)
+
+    def _say(self, attempt: Attempt, kind: str, fraction: float, text: str) -> None:
+        if kind == "stream" and not text:
+            return
         word = self._progress(attempt, fraction, text) if kind == "progress" else self._line(attempt, kind, text)
         if word is not None:
             for publisher in self._publishers:

@@ -19,13 +19,23 @@ from flowscope.nodes.registry import Registry
 from flowscope.orchestrator.ports import Store
 from flowscope.server import problems
 from flowscope.server.bench import Bench
-from flowscope.server.routes import access, catalogue, commands, executing, executions, health, triggers, workflows
+from flowscope.server.routes import (
+    access,
+    catalogue,
+    commands,
+    executing,
+    executions,
+    health,
+    secrets,
+    triggers,
+    workflows,
+)
 from flowscope.server.security import Authorize, Gate
 from flowscope.server.services import FindWorkflow, Services
 from flowscope.server.settings import Settings
 from flowscope.server.webhooks import Signatures
 
-SUBJECTS = (health, executing, commands, executions, workflows, triggers, catalogue, access)
+SUBJECTS = (health, executing, commands, executions, workflows, triggers, catalogue, access, secrets)
 
 
 def create_app(

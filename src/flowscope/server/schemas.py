@@ -264,6 +264,60 @@ class MadeKey(Shape):
     scope: str
 
 
+class Secrets(Shape):
+    """Names, never values. `source` is where it comes from; `environment` goes first and cannot be changed here."""
+
+    secrets: list[dict[str, Any]]
+
+
+class SecretRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    value: str
+
+
+class Credentials(Shape):
+    """The fields that are no secret; of the others, which are set."""
+
+    credentials: list[dict[str, Any]]
+
+
+class CredentialTypes(Shape):
+    types: list[dict[str, Any]]
+
+
+class CredentialRequest(BaseModel):
+    """A secret field that is left out keeps the value it has, if the type is the same."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    type: str = Field(min_length=1, max_length=64)
+    fields: dict[str, Any] = Field(default_factory=dict)
+
+
+class CredentialTest(Shape):
+    """Whether it was let in, and what was said."""
+
+    ok: bool
+    message: str
+    duration_ms: int
+
+
+class Variables(Shape):
+    variables: dict[str, Any]
+
+
+class VariableRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    value: Any
+
+
+class Set(Shape):
+    name: str
+    created: bool
+
+
 class Health(Shape):
     status: str
 

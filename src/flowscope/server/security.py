@@ -30,7 +30,9 @@ PUBLIC: Final = frozenset({"/health", "/health/live", "/health/ready"})
 
 WEBHOOKS: Final = "/api/webhook-trigger/"
 SIGNATURE: Final = "x-flowscope-signature"
-KEYS: Final = "/api/keys"
+ADMIN: Final = ("/api/keys", "/api/secrets", "/api/credentials")
+"""What only admins come to: these, and all below them."""
+
 TICKETS: Final = "/api/tickets"
 
 UNAUTHORIZED: Final = 4401
@@ -223,7 +225,7 @@ class Gate:
 
 def scope_needed(kind: str, method: str, path: str) -> str:
     """The least scope a request takes."""
-    if path == KEYS or path.startswith(KEYS + "/"):
+    if any(path == place or path.startswith(place + "/") for place in ADMIN):
         return "admin"
     if kind == "websocket" or path == TICKETS:
         return "viewer"

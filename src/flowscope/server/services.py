@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from starlette.requests import HTTPConnection
@@ -17,7 +18,7 @@ from flowscope.definition.document import Limits
 from flowscope.definition.workflow import JSON, Workflow
 from flowscope.engine import Engine
 from flowscope.errors import DefinitionInvalid, InputInvalid, WorkflowNotFound
-from flowscope.library import KeyRing, LibraryDatabase, StoredWorkflow, WorkflowLibrary
+from flowscope.library import KeyRing, LibraryDatabase, StoredWorkflow, Variables, Vault, WorkflowLibrary
 from flowscope.live.guard import Refusal as LiveRefusal
 from flowscope.live.protocol import CloseCode
 from flowscope.live.settings import LiveSettings
@@ -56,7 +57,12 @@ class Services:
         store: Store | None = None,
         find_workflow: FindWorkflow | None = None,
     ) -> None:
-        self.settings = settings
+        self.database = LibraryDatabase(settings.data_dir)
+        self.vault = Vault(self.database, settings.sealing)
+        self.variables = Variables(self.database)
+        self.given_secrets = frozenset(settings.surroundings.secrets)
+        kept = replace(self.vault.surroundings(settings.surroundings), variables=self.variables)
+        self.settings = settings = replace(settings, surroundings=kept)
         self.limits = Limits(document_bytes=settings.max_definition_bytes)
         self.engine = Engine(
             settings.data_dir,
@@ -66,7 +72,6 @@ class Services:
             runner=InlineRunner(settings.worker_concurrency),
             grace=settings.grace,
         )
-        self.database = LibraryDatabase(settings.data_dir)
         self.library = WorkflowLibrary(self.database)
         self.keys = KeyRing(self.database)
         self.tickets = Tickets()

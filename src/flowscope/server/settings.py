@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from flowscope.engine import surroundings_of
 from flowscope.errors import InputInvalid
+from flowscope.library import KeySettings
 from flowscope.nodes.context import Surroundings
 
 MIB: Final = 1024 * 1024
@@ -28,7 +29,8 @@ Value = TypeVar("Value")
 class Settings:
     """What the server was told. Times ending in `_ms` are milliseconds, `grace` is seconds.
 
-    `data_dir` None keeps everything in memory. `surroundings` is what nodes may touch.
+    `data_dir` None keeps everything in memory. `surroundings` is what nodes may touch,
+    `sealing` the keys that seal secrets.
     """
 
     host: str = "127.0.0.1"
@@ -54,6 +56,7 @@ class Settings:
     grace: float = 30.0
     report_silence_ms: int = 3_600_000
     surroundings: Surroundings = field(default_factory=Surroundings)
+    sealing: KeySettings = field(default_factory=KeySettings)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
@@ -105,7 +108,7 @@ class Settings:
         for root in surroundings.file_roots:
             if not root.is_dir():
                 raise _refusal("FLOWSCOPE_FILE_ROOTS", str(root), "directories that are there, separated like PATH")
-        return replace(settings, surroundings=surroundings)
+        return replace(settings, surroundings=surroundings, sealing=KeySettings.from_environment(source.variables))
 
     @property
     def is_loopback(self) -> bool:

@@ -7,5 +7,6 @@ workflows.py   the library
 triggers.py    webhooks
 catalogue.py   node types, what clients are to know
 access.py      tickets, keys
+secrets.py     secrets, credentials, variables
 health.py      health, metrics
 """

@@ -62,9 +62,10 @@ async def _secret(services: Services, workflow_id: str) -> str | None:
     name = secret_name((await services.workflow(workflow_id)).document)
     if not name:
         return None
-    secret = services.settings.surroundings.secrets.get(name.lower())
+    known = services.settings.surroundings.secrets
+    secret = known.get(name) or known.get(name.lower())
     if not secret:
-        message = f"The webhook's secret {name!r} is not set: set FLOWSCOPE_SECRET_{name.upper()} and start again"
+        message = f"The webhook's secret {name!r} is not set: `flowscope secrets set {name.lower()}` sets it"
         raise Refusal(503, "SECRET_MISSING", message)
     return secret
 
