@@ -152,7 +152,12 @@ async def test_a_body_and_headers(bench: Bench, server: Server) -> None:
         ({"Content-Type": "application/json"}, b"[1]", "text", "[1]"),
         ({}, b"\xff", "base64", "/w=="),
         ({"Content-Encoding": "gzip"}, gzip.compress(b"hi", mtime=0), "auto", "hi"),
-        ({"Content-Encoding": "gzip"}, gzip.compress(b"hi ", mtime=0) + gzip.compress(b"you", mtime=0) + b"\0\0", "auto", "hi you"),
+        (
+            {"Content-Encoding": "gzip"},
+            gzip.compress(b"hi ", mtime=0) + gzip.compress(b"you", mtime=0) + b"\0\0",
+            "auto",
+            "hi you",
+        ),
         ({"Content-Encoding": "deflate"}, zlib.compress(b"hi"), "auto", "hi"),
         ({"Content-Encoding": "deflate"}, zlib.compress(b"hi")[2:-4], "auto", "hi"),
     ],
