@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flowscope.definition.workflow import JSON
 from flowscope.errors import ConfigInvalid, ExpressionError, FlowscopeError, NodeError
 from flowscope.execution.events import ErrorInfo
-from flowscope.execution.state import Frame, State, gather, key_of
+from flowscope.execution.state import Frame, State, encode_json, gather, key_of
 from flowscope.expressions import evaluate
 from flowscope.nodes.context import NodeContext, Surroundings
 from flowscope.nodes.sdk import NodeConfig
