@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lint types layers bench chaos lock clean
+.PHONY: help run test check fmt lint types layers web bench chaos lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -22,7 +22,11 @@ run: $(STAMP) ## run the example workflow, live in this terminal
 	@echo "» running examples/etl.json; the record is kept in .flowscope"
 	@$(BIN)/flowscope run examples/etl.json
 
+web: $(STAMP) ## build the studio, if it has changed
+	@$(BIN)/python web_build.py build
+
 test: $(STAMP) ## every test
+	@$(BIN)/python web_build.py test
 	@echo "» running every test"
 	@$(BIN)/python -m pytest
 
@@ -55,4 +59,4 @@ lock: ## write requirements/*.txt again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml --group dev requirements/build.in -o requirements/dev.txt
 
 clean: ## remove what was installed and built
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist web/node_modules src/flowscope/studio .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

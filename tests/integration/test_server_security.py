@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from compatibility.live_server import Client, node, serving
 from flowscope.library import KeyRing, LibraryDatabase
 from flowscope.server.security import PUBLIC
+from flowscope.server.studio import SECTIONS
 
 
 def key(client: Client, scope: str) -> dict[str, str]:
@@ -45,9 +46,18 @@ async def test_every_route_is_closed_without_a_key() -> None:
         assert len(found) >= sum(len(methods) for methods in documented.values())
         for method, path in sorted(found):
             response = await client.request(method, path)
-            expected = {200, 405} if path in PUBLIC else {401}
+            page = path == "/" or path.split("/")[1] in SECTIONS
+            expected = {200, 405} if path in PUBLIC else {200, 503} if page else {401}
             assert response.status_code in expected, (method, path, response.status_code)
-        for path in ("/nothing", "/health/", "/health/live/../../api/executions", "//health", "/api/keys"):
+        for path in (
+            "/nothing",
+            "/health/",
+            "/health/live/../../api/executions",
+            "/workflowsx",
+            "/assets/nothing.js",
+            "/assets/../../server/app.py",
+            "/api/keys",
+        ):
             assert (await client.get(path)).status_code == 401, path
         assert (await client.get("/health", headers={"x-api-key": "wrong"})).status_code == 200
 
@@ -136,7 +146,7 @@ async def test_an_allowed_origin_may_read_and_ask_before() -> None:
 
 async def test_every_answer_says_what_a_browser_may_do_with_it() -> None:
     async with serving() as client:
-        for path in ("/", "/health", "/nothing", "/api/executions"):
+        for path in ("/api", "/health", "/nothing", "/api/executions"):
             headers = (await client.get(path)).headers
             assert headers["content-security-policy"].startswith("default-src 'self'")
             assert headers["x-content-type-options"] == "nosniff"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 import time
 from collections.abc import Sequence
@@ -80,6 +81,19 @@ class KeyRing:
         """The key with that text, if it opens."""
         return self._current().get(_hash(text))
 
+    def sign(self, text: str, message: str) -> str:
+        """A signature of `message` that only the key with that text makes; `KeyNotFound` if it opens nothing."""
+        if self.find(text) is None:
+            raise KeyNotFound("of this text")
+        return _signature(_hash(text), message)
+
+    def signer(self, key_id: str, message: str, signature: str) -> ApiKey | None:
+        """The key of that id, if it opens and has signed that message."""
+        for hash, key in self._current().items():
+            if key.key_id == key_id and hmac.compare_digest(_signature(hash, message), signature):
+                return key
+        return None
+
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self._current())
@@ -97,6 +111,10 @@ class KeyRing:
                 }
             self._seen = seen
         return self._by_hash
+
+
+def _signature(secret: bytes, message: str) -> str:
+    return hmac.new(secret, message.encode(), hashlib.sha256).hexdigest()
 
 
 def _hash(text: str) -> bytes:

@@ -33,6 +33,7 @@ from flowscope.server.routes import (
 from flowscope.server.security import Authorize, Gate
 from flowscope.server.services import FindWorkflow, Services
 from flowscope.server.settings import Settings
+from flowscope.server.studio import SECTIONS
 from flowscope.server.webhooks import Signatures
 
 SUBJECTS = (health, executing, commands, executions, workflows, triggers, catalogue, access, secrets)
@@ -68,6 +69,9 @@ def create_app(
     app.state.signatures = Signatures()
     for subject in SUBJECTS:
         app.include_router(subject.routes)
+    for path in ("", *SECTIONS, *(f"{section}/{{rest:path}}" for section in SECTIONS)):
+        app.add_route(f"/{path}", services.studio.page, methods=["GET"], include_in_schema=False)
+    app.add_route("/assets/{name:path}", services.studio.asset, methods=["GET"], include_in_schema=False)
     services.visualization.initialize(app)
     app.add_exception_handler(FlowscopeError, problems.on_error)
     app.add_exception_handler(HTTPException, problems.on_http_exception)

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from flowscope.library import SCOPES, KeyRing
+from flowscope.server.sessions import Sessions, cookie_of
 
 TICKET_SECONDS: Final = 30.0
 MOST_TICKETS: Final = 10_000
@@ -68,11 +69,12 @@ class Tickets:
 
 
 class Credentials:
-    """Finds out who asks, by `Authorization: Bearer`, `x-api-key` or `?ticket=`."""
+    """Finds out who asks, by `Authorization: Bearer`, `x-api-key`, `?ticket=`, or the cookie of a session."""
 
     def __init__(self, keys: KeyRing, tickets: Tickets) -> None:
         self._keys = keys
         self._tickets = tickets
+        self._sessions = Sessions(keys)
 
     @property
     def required(self) -> bool:
@@ -82,19 +84,31 @@ class Credentials:
     def presented(self, scope: Scope) -> bool:
         """Whether there is anything that claims to be a key or a ticket."""
         headers = Headers(scope=scope)
-        return "x-api-key" in headers or "authorization" in headers or bool(_ticket(scope))
+        named = "x-api-key" in headers or "authorization" in headers
+        return named or bool(_ticket(scope)) or bool(cookie_of(scope))
 
     def principal(self, scope: Scope) -> Principal | None:
         """Who it is; None for nobody, or somebody with a key that does not open."""
-        headers = Headers(scope=scope)
-        text = headers.get("x-api-key", "")
-        kind, _, bearer = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer":
-            text = bearer.strip()
-        if text:
+        if text := _text(scope):
             key = self._keys.find(text)
-            return Principal(key.name, key.scope) if key else None
-        return self._tickets.redeem(ticket) if (ticket := _ticket(scope)) else None
+        elif ticket := _ticket(scope):
+            return self._tickets.redeem(ticket)
+        else:
+            key = self._sessions.find(scope)
+        return Principal(key.name, key.scope) if key else None
+
+    def open_session(self, scope: Scope) -> str:
+        """The value of a cookie that stands for the key in this request's headers; nothing if there is none."""
+        text = _text(scope)
+        key = self._keys.find(text)
+        return self._sessions.open(text, key.key_id) if key else ""
+
+
+def _text(scope: Scope) -> str:
+    """The text of a key in the headers."""
+    headers = Headers(scope=scope)
+    kind, _, bearer = headers.get("authorization", "").partition(" ")
+    return bearer.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
 
 
 def _ticket(scope: Scope) -> str:

@@ -248,6 +248,11 @@ class Ticket(Shape):
     expires_in: int
 
 
+class Session(Shape):
+    name: str
+    scope: str
+
+
 class Keys(Shape):
     keys: list[dict[str, Any]]
 

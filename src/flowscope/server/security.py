@@ -22,6 +22,7 @@ from flowscope.server.credentials import ANYBODY, PRINCIPAL, Credentials, Princi
 from flowscope.server.limits import RateLimit
 from flowscope.server.origins import host_is_ours, is_allowed, origin_is_ours
 from flowscope.server.problems import INTERNAL, JsonResponse, Refusal, response_to
+from flowscope.server.studio import Studio
 
 log = get_logger("flowscope.gate")
 
@@ -34,6 +35,7 @@ ADMIN: Final = ("/api/keys", "/api/secrets", "/api/credentials")
 """What only admins come to: these, and all below them."""
 
 TICKETS: Final = "/api/tickets"
+SESSION: Final = "/api/session"
 
 UNAUTHORIZED: Final = 4401
 FORBIDDEN: Final = 4403
@@ -63,6 +65,7 @@ class Rules:
     hosts: frozenset[str]
     allowed_origins: frozenset[str]
     max_body_bytes: int
+    studio: Studio = field(default_factory=Studio)
     requests: RateLimit = field(default_factory=lambda: RateLimit(1_000, 2_000))
     failures: RateLimit = field(default_factory=lambda: RateLimit(1, 20))
 
@@ -193,7 +196,7 @@ class Gate:
         if not self._rules.requests.take(client):
             raise Refusal(429, "TOO_MANY_REQUESTS", "Too many requests: wait a little", headers={"Retry-After": "1"})
         path = _path(scope)
-        if scope["type"] == "http" and path in PUBLIC:
+        if scope["type"] == "http" and (path in PUBLIC or self._rules.studio.has(scope["method"], path)):
             return
         principal = await self._who(scope)
         if principal is None:
@@ -227,7 +230,7 @@ def scope_needed(kind: str, method: str, path: str) -> str:
     """The least scope a request takes."""
     if any(path == place or path.startswith(place + "/") for place in ADMIN):
         return "admin"
-    if kind == "websocket" or path == TICKETS:
+    if kind == "websocket" or path in (TICKETS, SESSION):
         return "viewer"
     return "viewer" if method in _SAFE and not path.startswith(WEBHOOKS) else "editor"
 

@@ -35,6 +35,7 @@ from flowscope.server.metrics import Metrics
 from flowscope.server.reporters import Reporters
 from flowscope.server.security import Rules
 from flowscope.server.settings import Settings
+from flowscope.server.studio import Studio
 from flowscope.server.waits import Waits
 
 log = get_logger("flowscope.server")
@@ -86,6 +87,7 @@ class Services:
         self.metrics = Metrics(self.engine.orchestrator.statistics, self._viewers)
         self.reporters = Reporters(self.engine, settings.report_silence_ms)
         self.waits = Waits(self.engine.orchestrator)
+        self.studio = Studio()
         self.started = False
         self._find_workflow = find_workflow
         self._loaded: OrderedDict[bytes, Workflow] = OrderedDict()
@@ -137,6 +139,7 @@ class Services:
             hosts=settings.hosts,
             allowed_origins=settings.allowed_origins,
             max_body_bytes=settings.max_body_bytes,
+            studio=self.studio,
             requests=RateLimit(settings.rate_limit, 2 * settings.rate_limit),
         )
 

@@ -12,6 +12,7 @@ from flowscope.server.problems import JsonResponse
 from flowscope.server.records import iso
 from flowscope.server.routes.subject import MISSING, Id, Served, router, told
 from flowscope.server.security import principal_of
+from flowscope.server.sessions import set_cookie
 
 routes = router("access")
 
@@ -21,6 +22,21 @@ async def issue_ticket(request: Request, services: Served) -> Response:
     """A ticket that stands for your key, once and for 30 seconds: `?ticket=…` where no header can be sent."""
     ticket = services.tickets.issue(principal_of(request.scope) or ANYBODY)
     return JsonResponse({"ticket": ticket, "expiresIn": round(TICKET_SECONDS)}, 201)
+
+
+@routes.post("/api/session", status_code=201, responses={201: {"model": schemas.Session, "description": "Opened"}})
+async def open_session(request: Request, services: Served) -> Response:
+    """A cookie that stands for your key, for pages of this server: they cannot read it, and other sites cannot use it."""
+    principal = principal_of(request.scope) or ANYBODY
+    cookie = services.credentials.open_session(request.scope)
+    headers = {"Set-Cookie": set_cookie(request.scope, cookie)} if cookie else {}
+    return JsonResponse({"name": principal.name, "scope": principal.scope}, 201, headers)
+
+
+@routes.delete("/api/session", status_code=204)
+async def close_session(request: Request) -> Response:
+    """Take the cookie away."""
+    return Response(status_code=204, headers={"Set-Cookie": set_cookie(request.scope, "")})
 
 
 @routes.get("/api/keys", responses=told(schemas.Keys))

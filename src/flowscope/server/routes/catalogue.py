@@ -87,7 +87,7 @@ async def get_config(services: Served) -> Response:
     )
 
 
-@routes.get("/", include_in_schema=False)
+@routes.get("/api", include_in_schema=False)
 async def get_index() -> Response:
     """Where to go from here."""
     paths = ["/api/workflows", "/api/executions", "/api/nodes", "/api/config", "/health", "/metrics", "/openapi.json"]

@@ -74,6 +74,21 @@ async def get_execution(services: Served, execution_id: Id) -> Response:
     return JsonResponse(execution_object(row, services.histories.view(execution_id)))
 
 
+@routes.get(
+    "/api/executions/{execution_id}/definition",
+    responses={200: {"content": {"application/json": {"schema": {}}}, "description": "The document"}, **MISSING},
+)
+async def get_definition(services: Served, execution_id: Id) -> Response:
+    """The workflow as this execution runs it, whatever has become of it since."""
+    row = await services.histories.row(execution_id)
+    document = await asyncio.to_thread(services.engine.store.definition, row.definition) if row.definition else None
+    if document is None:
+        raise Refusal(
+            404, "DEFINITION_NOT_FOUND", f"Execution {execution_id} has no workflow here: it is only reported"
+        )
+    return Response(document, media_type="application/json")
+
+
 @routes.get("/api/execution-status/{execution_id}", responses={**told(schemas.ExecutionStatus), **MISSING})
 async def get_execution_status(
     services: Served, execution_id: Id, lite: Annotated[Literal["0", "1", "true", "false"], Query()] = "0"

@@ -1,0 +1,299 @@
+/** The server over HTTP. Every refusal is an `ApiError` with the server's own sentence. */
+
+import type { Json, JsonObject, NodeType, Problem, WorkflowDocument } from "../protocol/document.ts";
+import type { NodeStatus, RunStatus } from "../protocol/messages.ts";
+
+/** The document, and what the library knows of it. */
+export interface StoredWorkflow extends WorkflowDocument {
+  version: number;
+  activeVersion: number | null;
+  valid: boolean;
+  problems: Problem[];
+  createdAt: string;
+  updatedAt: string;
+  savedBy: string;
+}
+
+export interface WorkflowRow {
+  readonly id: string;
+  readonly name: string;
+  readonly version: number;
+  readonly activeVersion: number | null;
+  readonly nodes: number;
+  readonly valid: boolean;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface VersionRow {
+  readonly version: number;
+  readonly name: string;
+  readonly nodes: number;
+  readonly valid: boolean;
+  readonly savedAt: string;
+  readonly savedBy: string;
+}
+
+export interface ExecutionRow {
+  readonly executionId: string;
+  readonly workflowId: string;
+  readonly workflowName?: string;
+  readonly status: RunStatus;
+  readonly detail?: string;
+  readonly startedAt: string;
+  readonly finishedAt?: string;
+  readonly durationMs?: number;
+  readonly error?: string;
+  readonly parentExecutionId?: string;
+  readonly seq: number;
+}
+
+export interface ExecutionNode {
+  readonly nodeId: string;
+  readonly nodeName: string;
+  readonly status: NodeStatus;
+  readonly detail?: string;
+  readonly parentId?: string;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly durationMs?: number;
+  readonly attempts?: number;
+  readonly error?: string;
+  /** Why it was skipped or cancelled. */
+  readonly reason?: string;
+  /** What it waits for, in words. */
+  readonly waiting?: string;
+  readonly iterations?: { total: number; running: number; done: number; failed: number };
+}
+
+export interface Execution extends ExecutionRow {
+  readonly errorNodeId?: string;
+  readonly definition?: string;
+  readonly progress: number;
+  readonly totalNodes: number;
+  readonly completedNodes: number;
+  readonly nodes: readonly ExecutionNode[];
+}
+
+export interface Config {
+  readonly version: string;
+  readonly authentication: boolean;
+  readonly ui: { refreshInterval: number; animationEnabled: boolean; colorTheme: "dynamic" | "static" };
+  readonly websocket: { path: string; heartbeatInterval: number };
+  readonly limits: { definitionBytes: number };
+}
+
+/** An event of the journal: `type`, `seq`, `at` (epoch milliseconds), and what the type says. */
+export interface JournalEvent {
+  readonly type: string;
+  readonly seq: number;
+  readonly at: number;
+  readonly nodeId?: string;
+  readonly path?: string;
+  readonly attempt?: number;
+  readonly [key: string]: unknown;
+}
+
+export interface RunQuery {
+  readonly status?: readonly RunStatus[];
+  readonly workflowId?: string;
+  readonly search?: string;
+  readonly cursor?: string;
+  readonly limit?: number;
+}
+
+/** What the server answered instead. `status` 0: it could not be reached. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly problems: readonly Problem[];
+  readonly details: JsonObject;
+
+  constructor(status: number, code: string, message: string, details: JsonObject) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = code;
+    this.details = details;
+    this.problems = Array.isArray(details.problems) ? (details.problems as unknown as Problem[]) : [];
+  }
+}
+
+interface Answer<Body> {
+  body: Body;
+  etag: string;
+}
+
+export class Api {
+  readonly base: string;
+  /** Called when the server asks for a key. */
+  onUnauthorized: () => void = () => {};
+
+  constructor(base: string) {
+    this.base = base.replace(/\/$/, "");
+  }
+
+  // --- what there is ---
+
+  config = () => this.#get<Config>("/api/config");
+  nodeTypes = async () => (await this.#get<{ nodes: NodeType[] }>("/api/nodes")).nodes;
+  examples = async () => (await this.#get<{ examples: ExampleRow[] }>("/api/examples")).examples;
+  example = (id: string) => this.#get<WorkflowDocument>(`/api/examples/${part(id)}`);
+
+  // --- workflows ---
+
+  workflows = (search = "", cursor = "") =>
+    this.#get<{ workflows: WorkflowRow[]; nextCursor?: string }>(
+      `/api/workflows${query({ search, cursor, limit: 100 })}`,
+    );
+  workflow = (id: string) => this.#get<StoredWorkflow>(`/api/workflows/${part(id)}`);
+  versions = (id: string) =>
+    this.#get<{ versions: VersionRow[] }>(`/api/workflows/${part(id)}/versions?limit=100`);
+  version = (id: string, version: number) =>
+    this.#get<StoredWorkflow>(`/api/workflows/${part(id)}/versions/${version}`);
+  activate = (id: string, version: number) =>
+    this.#send<StoredWorkflow>("POST", `/api/workflows/${part(id)}/versions/${version}/activate`);
+  create = (document: Omit<WorkflowDocument, "id"> & { id?: string }) =>
+    this.#send<StoredWorkflow>("POST", "/api/workflows", document);
+  /** Saves the version after `version`; an `ApiError` with code VERSION_CONFLICT if somebody else has saved meanwhile. */
+  save = (document: WorkflowDocument, version: number, activate: boolean) =>
+    this.#send<StoredWorkflow>("PUT", `/api/workflows/${part(document.id)}?activate=${activate}`, document, {
+      "if-match": `"${version}"`,
+    });
+  import = (value: Json) =>
+    this.#send<{ workflows: { id: string; from: string; valid: boolean }[] }>(
+      "POST",
+      "/api/workflows/import",
+      value,
+    );
+  remove = (id: string) => this.#send<null>("DELETE", `/api/workflows/${part(id)}`);
+
+  // --- runs ---
+
+  executions = (filter: RunQuery = {}) =>
+    this.#get<{ executions: ExecutionRow[]; nextCursor?: string }>(`/api/executions${query({ ...filter })}`);
+  execution = (id: string) => this.#get<Execution>(`/api/executions/${part(id)}`);
+  /** The workflow as this run runs it. */
+  definition = (id: string) => this.#get<WorkflowDocument>(`/api/executions/${part(id)}/definition`);
+  start = (workflowId: string, input: Json, more: { version?: number; trigger?: string } = {}) =>
+    this.#send<{ executionId: string }>("POST", "/api/executions", { workflowId, input, ...more });
+  command = (id: string, what: "cancel" | "pause" | "resume") =>
+    this.#send<{ status: RunStatus }>("POST", `/api/executions/${part(id)}/${what}`);
+  signal = (id: string, name: string, payload: Json) =>
+    this.#send<{ status: RunStatus }>("POST", `/api/executions/${part(id)}/signal`, { name, payload });
+  events = (id: string, after = 0, limit = 1_000) =>
+    this.#get<{ events: JournalEvent[]; lastSeq: number; more: boolean }>(
+      `/api/executions/${part(id)}/events${query({ after, limit })}`,
+    );
+  runInput = (id: string) => this.#get<Json>(`/api/executions/${part(id)}/input`);
+  runOutput = (id: string) => this.#get<Json>(`/api/executions/${part(id)}/output`);
+  nodePayload = (id: string, nodeId: string, which: "input" | "output", path = "") =>
+    this.#get<Json>(`/api/executions/${part(id)}/nodes/${part(nodeId)}/${which}${query({ path })}`);
+  iterations = (id: string, nodeId: string, after = -1, path = "") =>
+    this.#get<{ iterations: JsonObject[]; nextAfter?: number }>(
+      `/api/executions/${part(id)}/nodes/${part(nodeId)}/iterations${query({ after, path })}`,
+    );
+  lines = (id: string, after = 0) =>
+    this.#get<{ lines: JsonObject[]; nextOffset: number }>(
+      `/api/executions/${part(id)}/lines${query({ after })}`,
+    );
+  tryNode = (nodeId: string, nodeType: string, config: JsonObject, input: Json, workflowId: string) =>
+    this.#send<{ success: boolean; output: Json; error?: string; executionTime: number }>(
+      "POST",
+      "/api/execute-node",
+      {
+        nodeId,
+        nodeType,
+        config,
+        input,
+        workflowId,
+      },
+    );
+
+  // --- who asks ---
+
+  /** Gives the key once; the server's cookie stands for it from then on. */
+  signIn = (key: string) =>
+    this.#send<{ name: string; scope: string }>("POST", "/api/session", undefined, {
+      authorization: `Bearer ${key}`,
+    });
+  signOut = () => this.#send<null>("DELETE", "/api/session");
+
+  // --- the way there ---
+
+  /** For panels that read more than is here: GET `path` below the server's address. */
+  get<Body>(path: string): Promise<Body> {
+    return this.#get<Body>(path);
+  }
+
+  send<Body>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<Body> {
+    return this.#send<Body>(method, path, body);
+  }
+
+  async #get<Body>(path: string): Promise<Body> {
+    return (await this.#ask<Body>("GET", path, undefined, {})).body;
+  }
+
+  async #send<Body>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Body> {
+    return (await this.#ask<Body>(method, path, body, headers)).body;
+  }
+
+  async #ask<Body>(
+    method: string,
+    path: string,
+    body: unknown,
+    headers: Record<string, string>,
+  ): Promise<Answer<Body>> {
+    let response: Response;
+    try {
+      response = await fetch(this.base + path, {
+        method,
+        headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
+        body: body === undefined ? null : JSON.stringify(body),
+        credentials: "same-origin",
+      });
+    } catch {
+      throw new ApiError(0, "UNREACHABLE", "The server cannot be reached. Is it running?", {});
+    }
+    const value: unknown = response.status === 204 ? null : await response.json().catch(() => null);
+    if (!response.ok) throw this.#refusal(response.status, value);
+    return { body: value as Body, etag: response.headers.get("etag") ?? "" };
+  }
+
+  #refusal(status: number, value: unknown): ApiError {
+    const body = typeof value === "object" && value !== null ? (value as JsonObject) : {};
+    if (status === 401) this.onUnauthorized();
+    const details =
+      typeof body.details === "object" && body.details !== null ? (body.details as JsonObject) : {};
+    const message = typeof body.error === "string" ? body.error : `The server answered with status ${status}`;
+    return new ApiError(status, typeof body.code === "string" ? body.code : "", message, details);
+  }
+}
+
+export interface ExampleRow {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly nodes: number;
+}
+
+function part(text: string): string {
+  return encodeURIComponent(text);
+}
+
+/** `?a=1&b=2` of what is neither empty nor undefined; a list gives its name as often as it has members. */
+function query(members: Record<string, unknown>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(members)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && one !== "" && one !== null) search.append(name, String(one));
+    }
+  }
+  const text = search.toString();
+  return text ? `?${text}` : "";
+}

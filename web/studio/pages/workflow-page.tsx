@@ -1,0 +1,84 @@
+/** A workflow: edited, run, and watched, on one canvas. */
+
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useCallback, useEffect, useMemo } from "react";
+import { Editor } from "../../canvas/editor.ts";
+import { graphOf } from "../../canvas/graph.ts";
+import type { StoredWorkflow } from "../../execution/api.ts";
+import { useLight, useRun } from "../../execution/react/hooks.ts";
+import { useServices } from "../services.tsx";
+import { TopBar } from "../top-bar.tsx";
+import { SaveState, useDraft } from "../workbench/draft.tsx";
+import { RunActions, RunStatusLine } from "../workbench/run-actions.tsx";
+import { Workbench } from "../workbench/workbench.tsx";
+import { WorkflowName } from "../workbench/workflow-name.tsx";
+
+export function WorkflowPage() {
+  const { workflowId } = useParams({ from: "/workflows/$workflowId" });
+  const { api } = useServices();
+  const stored = useQuery({
+    queryKey: ["workflow", workflowId],
+    queryFn: () => api.workflow(workflowId),
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  });
+  if (stored.error) return <Missing message={stored.error.message} />;
+  if (!stored.data) return <div className="flex-1" aria-busy="true" />;
+  return <Editing key={workflowId} stored={stored.data} />;
+}
+
+function Editing({ stored }: { stored: StoredWorkflow }) {
+  const { api, runs } = useServices();
+  const navigate = useNavigate();
+  const { run = "" } = useSearch({ from: "/workflows/$workflowId" });
+  const editor = useMemo(() => new Editor(graphOf(stored)), [stored]);
+  const draft = useDraft(editor, stored);
+  const store = useRun(runs, run);
+  const light = useLight(runs, run);
+  const stale = light !== null && light.state !== "live" && light.state !== "catching-up";
+  const show = useCallback(
+    (executionId: string) =>
+      navigate({ to: ".", search: (last: Record<string, unknown>) => ({ ...last, run: executionId }) }),
+    [navigate],
+  );
+  const start = useCallback(
+    async (trigger?: string) => {
+      const version = await draft.saved();
+      const { executionId } = await api.start(stored.id, {}, { version, ...(trigger ? { trigger } : {}) });
+      await show(executionId);
+    },
+    [api, draft, stored.id, show],
+  );
+  useEffect(() => {
+    document.title = `${stored.name || stored.id} · flowscope`;
+  }, [stored]);
+  return (
+    <>
+      <TopBar actions={<RunActions store={store} start={start} problems={draft.problems} />}>
+        <WorkflowName editor={editor} />
+        <SaveState draft={draft} />
+        {store && light && <RunStatusLine store={store} light={light} />}
+      </TopBar>
+      <Workbench editor={editor} store={store} stale={stale} problems={draft.problems} />
+    </>
+  );
+}
+
+function Missing({ message }: { message: string }) {
+  return (
+    <>
+      <TopBar>
+        <h1 className="font-semibold">No such workflow</h1>
+      </TopBar>
+      <main className="grid flex-1 place-items-center text-center">
+        <p className="text-muted">
+          {message}.{" "}
+          <Link to="/workflows" className="text-accent underline">
+            See all workflows
+          </Link>
+        </p>
+      </main>
+    </>
+  );
+}

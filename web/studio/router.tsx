@@ -1,0 +1,91 @@
+/** The addresses. The server answers each of them with the studio (see `flowscope.server.studio`: SECTIONS). */
+
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from "@tanstack/react-router";
+import { Shell } from "./shell.tsx";
+
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: lazyRouteComponent(() => import("./pages/nowhere.tsx"), "Nowhere"),
+});
+
+const index = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/workflows", replace: true });
+  },
+});
+
+const workflows = createRoute({
+  getParentRoute: () => root,
+  path: "/workflows",
+  component: lazyRouteComponent(() => import("./pages/workflows-page.tsx"), "WorkflowsPage"),
+});
+
+/** `run`: the run shown on the graph. `node`: what is selected. */
+export interface WorkbenchSearch {
+  run?: string;
+  node?: string;
+}
+
+const text = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : undefined;
+
+function workbenchSearch(search: Record<string, unknown>): WorkbenchSearch {
+  const run = text(search.run);
+  const node = text(search.node);
+  return { ...(run ? { run } : {}), ...(node ? { node } : {}) };
+}
+
+const workflow = createRoute({
+  getParentRoute: () => root,
+  path: "/workflows/$workflowId",
+  validateSearch: workbenchSearch,
+  component: lazyRouteComponent(() => import("./pages/workflow-page.tsx"), "WorkflowPage"),
+});
+
+/** The filters of the list of runs: `status` may name several, by comma. */
+export interface RunsSearch {
+  status?: string;
+  workflow?: string;
+  search?: string;
+}
+
+const runs = createRoute({
+  getParentRoute: () => root,
+  path: "/runs",
+  validateSearch: (search: Record<string, unknown>): RunsSearch => {
+    const found = {
+      status: text(search.status),
+      workflow: text(search.workflow),
+      search: text(search.search),
+    };
+    return Object.fromEntries(Object.entries(found).filter(([, value]) => value)) as RunsSearch;
+  },
+  component: lazyRouteComponent(() => import("./pages/runs-page.tsx"), "RunsPage"),
+});
+
+/** A run on the graph that it ran, whatever has become of the workflow since. */
+const run = createRoute({
+  getParentRoute: () => root,
+  path: "/runs/$executionId",
+  validateSearch: workbenchSearch,
+  component: lazyRouteComponent(() => import("./pages/run-page.tsx"), "RunPage"),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([index, workflows, workflow, runs, run]),
+  defaultPreload: "intent",
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

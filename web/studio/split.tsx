@@ -1,0 +1,77 @@
+/** Two panes with a bar between them that can be dragged, or moved by arrow keys; its place is remembered. */
+
+import { type KeyboardEvent, type PointerEvent, type ReactNode, useCallback, useRef, useState } from "react";
+
+interface SplitProps {
+  /** The bar's orientation: `vertical` stands between left and right. */
+  readonly orientation: "vertical" | "horizontal";
+  readonly label: string;
+  /** Where its place is remembered. */
+  readonly name: string;
+  /** Pixels of the second pane. */
+  readonly initial: number;
+  readonly least: number;
+  readonly most: number;
+  readonly children: readonly [ReactNode, ReactNode];
+}
+
+export function Split({ orientation, label, name, initial, least, most, children }: SplitProps) {
+  const key = `flowscope.split.${name}`;
+  const [size, setSize] = useState(() => clamp(Number(localStorage.getItem(key)) || initial, least, most));
+  const box = useRef<HTMLDivElement>(null);
+  const vertical = orientation === "vertical";
+  const resize = useCallback(
+    (wanted: number) => {
+      const room = (vertical ? box.current?.clientWidth : box.current?.clientHeight) ?? most;
+      const next = clamp(wanted, least, Math.min(most, room - 160));
+      setSize(next);
+      localStorage.setItem(key, String(Math.round(next)));
+    },
+    [key, least, most, vertical],
+  );
+  const drag = (event: PointerEvent<HTMLDivElement>) => {
+    if (!event.currentTarget.hasPointerCapture(event.pointerId) || !box.current) return;
+    const place = box.current.getBoundingClientRect();
+    resize(vertical ? place.right - event.clientX : place.bottom - event.clientY);
+  };
+  const step = (event: KeyboardEvent) => {
+    const by = { ArrowLeft: 24, ArrowUp: 24, ArrowRight: -24, ArrowDown: -24 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    resize(size + by);
+  };
+  return (
+    <div ref={box} className={`flex min-h-0 min-w-0 flex-1 ${vertical ? "flex-row" : "flex-col"}`}>
+      <div className="relative flex min-h-0 min-w-0 flex-1 flex-col">{children[0]}</div>
+      {/* biome-ignore lint/a11y/useSemanticElements: a separator that can be moved has no element of its own */}
+      <div
+        role="separator"
+        tabIndex={0}
+        aria-label={label}
+        aria-orientation={orientation}
+        aria-valuenow={Math.round(size)}
+        aria-valuemin={least}
+        aria-valuemax={most}
+        onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+        onPointerMove={drag}
+        onDoubleClick={() => resize(initial)}
+        onKeyDown={step}
+        className={`relative z-10 shrink-0 bg-line transition-colors hover:bg-accent-fill focus-visible:bg-accent-fill ${
+          vertical
+            ? "w-px cursor-col-resize after:absolute after:inset-y-0 after:-left-1.5 after:w-3"
+            : "h-px cursor-row-resize after:absolute after:inset-x-0 after:-top-1.5 after:h-3"
+        }`}
+      />
+      <div
+        className="flex min-h-0 min-w-0 shrink-0 flex-col"
+        style={vertical ? { width: size } : { height: size }}
+      >
+        {children[1]}
+      </div>
+    </div>
+  );
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, value));
+}

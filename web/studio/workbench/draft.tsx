@@ -1,0 +1,176 @@
+/** The draft on the server: saved a moment after each change, as another version; never over somebody else's. */
+
+import { useEffect, useMemo, useSyncExternalStore } from "react";
+import type { Editor } from "../../canvas/editor.ts";
+import { documentOf, type Graph } from "../../canvas/graph.ts";
+import { type Api, ApiError, type StoredWorkflow } from "../../execution/api.ts";
+import type { Problem } from "../../protocol/document.ts";
+import { useServices } from "../services.tsx";
+
+const SAVE_AFTER = 800;
+
+type State = "saved" | "waiting" | "saving" | "conflict" | "failed";
+
+export class Draft {
+  state: State = "saved";
+  message = "";
+  version: number;
+  activeVersion: number | null;
+  problems: readonly Problem[];
+  #saved: Graph;
+  #saving: Promise<void> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #editor: Editor;
+  readonly #api: Api;
+  readonly #listeners = new Set<() => void>();
+  #revision = 0;
+
+  constructor(editor: Editor, api: Api, stored: StoredWorkflow) {
+    this.#editor = editor;
+    this.#api = api;
+    this.#saved = editor.graph;
+    this.version = stored.version;
+    this.activeVersion = stored.activeVersion;
+    this.problems = stored.problems;
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  revision = (): number => this.#revision;
+
+  /** Save what has changed, a moment after the last change. */
+  start(): () => void {
+    const release = this.#editor.subscribe(() => {
+      if (this.#editor.graph === this.#saved || this.state === "conflict") return;
+      this.#tell("waiting");
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => void this.#save(), SAVE_AFTER);
+    });
+    return () => {
+      release();
+      clearTimeout(this.#timer);
+      if (this.#editor.graph !== this.#saved && this.state !== "conflict") void this.#save();
+    };
+  }
+
+  /** The version that holds everything on the screen, saved now if it is not yet. */
+  async saved(): Promise<number> {
+    clearTimeout(this.#timer);
+    while (this.#editor.graph !== this.#saved) {
+      await this.#save();
+      if (this.state === "conflict" || this.state === "failed") throw new Error(this.message);
+    }
+    return this.version;
+  }
+
+  /** Save over what somebody else has saved. */
+  async overwrite(): Promise<void> {
+    this.version = (await this.#api.workflow(this.#editor.graph.rest.id)).version;
+    this.state = "waiting";
+    await this.#save();
+  }
+
+  async activate(): Promise<void> {
+    const version = await this.saved();
+    try {
+      this.activeVersion = (await this.#api.activate(this.#editor.graph.rest.id, version)).activeVersion;
+      this.#tell("saved");
+    } catch (error) {
+      this.#tell("failed", error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  async #save(): Promise<void> {
+    while (this.#saving) await this.#saving;
+    if (this.#editor.graph === this.#saved) return;
+    const graph = this.#editor.graph;
+    this.#saving = this.#put(graph);
+    await this.#saving;
+    this.#saving = null;
+  }
+
+  async #put(graph: Graph): Promise<void> {
+    this.#tell("saving");
+    try {
+      const stored = await this.#api.save(documentOf(graph), this.version, false);
+      this.version = stored.version;
+      this.activeVersion = stored.activeVersion;
+      this.problems = stored.problems;
+      this.#saved = graph;
+      this.#tell(this.#editor.graph === graph ? "saved" : "waiting");
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const conflict = error instanceof ApiError && error.code === "VERSION_CONFLICT";
+      this.#tell(conflict ? "conflict" : "failed", message);
+      if (error instanceof ApiError && (error.status === 0 || error.status === 503)) {
+        this.#timer = setTimeout(() => void this.#save(), 3_000);
+      }
+    }
+  }
+
+  #tell(state: State, message = ""): void {
+    this.state = state;
+    this.message = message;
+    this.#revision += 1;
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+export function useDraft(editor: Editor, stored: StoredWorkflow): Draft {
+  const { api } = useServices();
+  const draft = useMemo(() => new Draft(editor, api, stored), [editor, api, stored]);
+  useSyncExternalStore(draft.subscribe, draft.revision);
+  useEffect(() => draft.start(), [draft]);
+  return draft;
+}
+
+/** Whether what is on the screen is saved, and whether it is what triggers run. */
+export function SaveState({ draft }: { draft: Draft }) {
+  useSyncExternalStore(draft.subscribe, draft.revision);
+  if (draft.state === "conflict") {
+    return (
+      <span role="alert" className="flex items-center gap-2 text-skipped-ink">
+        Somebody else has saved it
+        <button type="button" className="rev-button h-6 px-2" onClick={() => location.reload()}>
+          Take theirs
+        </button>
+        <button type="button" className="rev-button h-6 px-2" onClick={() => void draft.overwrite()}>
+          Keep mine
+        </button>
+      </span>
+    );
+  }
+  if (draft.state === "failed") {
+    return (
+      <span role="alert" className="truncate text-error-ink" title={draft.message}>
+        Not saved: {draft.message}
+      </span>
+    );
+  }
+  const word = draft.state === "saved" ? `Saved · v${draft.version}` : "Saving…";
+  return (
+    <span
+      className="flex items-center gap-2 whitespace-nowrap text-faint max-md:hidden"
+      data-save={draft.state}
+    >
+      {word}
+      {draft.state === "saved" && draft.activeVersion !== draft.version && draft.problems.length === 0 && (
+        <button
+          type="button"
+          className="rev-button h-6 px-2"
+          title={
+            draft.activeVersion === null
+              ? "Triggers run no version yet: activate this one"
+              : `Triggers run version ${draft.activeVersion}: activate this one instead`
+          }
+          onClick={() => void draft.activate()}
+        >
+          Activate
+        </button>
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,125 @@
+/**
+ * The place of work: canvas, dock, inspector, around one graph, one run and one selection.
+ *
+ *   canvas    (web/canvas)      the graph, for editing and live
+ *   dock      (web/timeline)    Timeline | Logs | Events of the run
+ *   inspector (web/inspector)   the selected node: settings while editing, data of the run
+ */
+
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { Canvas } from "../../canvas/canvas.tsx";
+import type { Editor } from "../../canvas/editor.ts";
+import { nodeOf } from "../../canvas/graph.ts";
+import { usePrimary } from "../../execution/react/hooks.ts";
+import type { RunStore } from "../../execution/run-store.ts";
+import { Selection } from "../../execution/selection.ts";
+import type { Problem } from "../../protocol/document.ts";
+import { useServices } from "../services.tsx";
+import { Split } from "../split.tsx";
+
+const Inspector = lazy(async () => ({ default: (await import("../../inspector/inspector.tsx")).Inspector }));
+const Dock = lazy(async () => ({ default: (await import("../../timeline/dock.tsx")).Dock }));
+
+export interface WorkbenchProps {
+  readonly editor: Editor;
+  readonly store: RunStore | null;
+  /** What is shown is not live: nothing may look as if it ran. */
+  readonly stale: boolean;
+  readonly problems: readonly Problem[];
+  readonly onRunNode?: (nodeId: string) => void;
+  readonly banner?: ReactNode;
+}
+
+export function Workbench({ editor, store, stale, problems, onRunNode, banner }: WorkbenchProps) {
+  const services = useServices();
+  const selection = useUrlSelection(editor);
+  const primary = usePrimary(selection);
+  const canvas = (
+    <>
+      {banner}
+      <Canvas
+        editor={editor}
+        store={store}
+        stale={stale}
+        selection={selection}
+        problems={problems}
+        catalogue={services.catalogue}
+        {...(onRunNode ? { onRunNode } : {})}
+      />
+    </>
+  );
+  const left = store ? (
+    <Split
+      orientation="horizontal"
+      label="Height of the dock"
+      name="dock"
+      initial={230}
+      least={120}
+      most={640}
+    >
+      {[
+        canvas,
+        <Suspense key="dock" fallback={<div className="flex-1 bg-panel" aria-busy="true" />}>
+          <Dock editor={editor} store={store} selection={selection} stale={stale} />
+        </Suspense>,
+      ]}
+    </Split>
+  ) : (
+    canvas
+  );
+  return (
+    <main className="flex min-h-0 flex-1" data-stale={stale}>
+      {primary ? (
+        <Split
+          orientation="vertical"
+          label="Width of the inspector"
+          name="inspector"
+          initial={340}
+          least={260}
+          most={720}
+        >
+          {[
+            left,
+            <Suspense key="inspector" fallback={<div className="flex-1 bg-panel" aria-busy="true" />}>
+              <Inspector
+                editor={editor}
+                store={store}
+                selection={selection}
+                problems={problems}
+                stale={stale}
+              />
+            </Suspense>,
+          ]}
+        </Split>
+      ) : (
+        <div className="relative flex min-h-0 min-w-0 flex-1 flex-col">{left}</div>
+      )}
+    </main>
+  );
+}
+
+/** The selection, with the primary node in the URL, so that a link shows what its sender saw. */
+function useUrlSelection(editor: Editor): Selection {
+  const navigate = useNavigate();
+  const { node = "" } = useSearch({ strict: false });
+  const [selection] = useState(() => {
+    const made = new Selection();
+    if (nodeOf(editor.graph, node)) made.select(node);
+    return made;
+  });
+  useEffect(
+    () =>
+      selection.subscribe(() => {
+        const primary = selection.primary;
+        void navigate({
+          to: ".",
+          replace: true,
+          search: ({ node: _, ...rest }: Record<string, unknown>) =>
+            primary ? { ...rest, node: primary } : rest,
+        });
+      }),
+    [selection, navigate],
+  );
+  return selection;
+}
