@@ -33,7 +33,7 @@ from pathlib import Path
 import flowscope
 
 from . import workload
-from .oracle import Oracle, Told
+from .oracle import Oracle, Remains, Told
 from .workload import identity
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +87,7 @@ class House:
     def __init__(self, directory: Path, expected: dict[str, tuple[str, str]]) -> None:
         self.directory = directory
         self.told = Told()
-        self.oracle = Oracle(directory, self.told, expected)
+        self.oracle = Oracle(Remains(directory), self.told, expected)
         self.lives = 0
 
     def live(self, seconds: float, *, finish: bool = False, once: bool = False) -> bool:

@@ -13,9 +13,8 @@ to the disk no turn starts, so that memory stays bounded and the writer gets its
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from flowscope.errors import FlowscopeError, StoreError, StoreUnavailable
@@ -72,6 +71,7 @@ class Driver:
         surroundings: Surroundings,
         sub_workflows: SubWorkflows,
         household: Household,
+        chance: Callable[[], float],
         results: Results | None = None,
     ) -> None:
         self.live: dict[str, LiveExecution] = {}
@@ -87,7 +87,7 @@ class Driver:
         self._answers = Answers(payloads, sub_workflows)
         self._voice = Voice(clock, publishers, self._keep_line)
         self._loop = asyncio.get_running_loop()
-        self._random = random.Random()
+        self._chance = chance
         self._queue: deque[LiveExecution] = deque()
         self._turning = False
         self._owned: set[asyncio.Task[Any]] = set()
@@ -241,7 +241,7 @@ class Driver:
             path=frame.path,
             attempt=frame.attempts[number],
             error=error,
-            chance=self._random.random(),
+            chance=self._chance(),
         )
         machine.decide(live.state, stimulus, now, live.decision)
 
@@ -369,7 +369,7 @@ class Driver:
                     node_id=instruction.node_id,
                     path=instruction.path,
                     attempt=instruction.attempt,
-                    chance=self._random.random(),
+                    chance=self._chance(),
                 )
                 self.tell(live, stimulus)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -88,8 +89,10 @@ class WorkflowOrchestrator:
         runner: NodeRunner | None = None,
         clock: Clock | None = None,
         surroundings: Surroundings | None = None,
+        chance: Callable[[], float] = random.random,
         results: Results | None = None,
     ) -> None:
+        """`chance` gives the numbers from 0 to 1 by which back-offs are spread."""
         self.state_manager = state_manager
         self.store: Store = state_manager.store
         self.registry = registry or builtin_registry()
@@ -105,6 +108,7 @@ class WorkflowOrchestrator:
         self._sub_workflows = SubWorkflows(self)
         self._recovery = Recovery(self)
         self._claiming = asyncio.Lock()
+        self._chance = chance
         self._driver: Driver | None = None
 
     # --- life ---
@@ -122,6 +126,7 @@ class WorkflowOrchestrator:
                 self.surroundings,
                 self._sub_workflows,
                 self._recovery,
+                self._chance,
                 self._results,
             )
 
