@@ -15,13 +15,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import apsw
 
 from flowscope.definition import decode
-from flowscope.definition.plan import compile_plan
+from flowscope.definition.plan import Plan, compile_plan
 from flowscope.execution.digest import digest
 from flowscope.execution.events import decode_lines
 from flowscope.execution.state import fold
@@ -275,9 +276,7 @@ class Oracle:
 
     def _judge_folds(self, rows: Sequence[Row]) -> None:
         definitions = self._evidence.definitions()
-        plans = {
-            sha256: compile_plan(decode(document), self._evidence.registry) for sha256, document in definitions.items()
-        }
+        plans = {sha256: _plan(document, self._evidence.registry) for sha256, document in definitions.items()}
         for row in rows:
             try:
                 once, twice = (
@@ -337,6 +336,11 @@ class Oracle:
 
     def _fault(self, rule: str, execution_id: str, what: str) -> None:
         self.violations.append(f"{rule}: {execution_id} {what}")
+
+
+@lru_cache(maxsize=256)
+def _plan(document: bytes, registry: Registry) -> Plan:
+    return compile_plan(decode(document), registry)
 
 
 def catalogue_of_names() -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from random import Random
 from typing import Any
@@ -36,6 +38,17 @@ class Outside:
 
 
 OUTSIDE = Outside()
+
+
+@contextmanager
+def elsewhere(dice: Random | None = None, lines: list[str] | None = None) -> Iterator[None]:
+    """Inside, nodes act on that world; by default on one that nobody looks at."""
+    before = OUTSIDE.dice, OUTSIDE.lines
+    OUTSIDE.dice, OUTSIDE.lines = dice or Random(0), [] if lines is None else lines
+    try:
+        yield
+    finally:
+        OUTSIDE.dice, OUTSIDE.lines = before
 
 
 class Effect(NodeConfig):

