@@ -1,23 +1,25 @@
 """A WebSocket protocol for uvicorn (`ws=LeanProtocol`) that lets the hub write to the transport.
 
 Until a connection is accepted it is uvicorn's own: the handshake goes through the ASGI application and its checks. When the
-live endpoint takes it over, the application's part is done. There is no task and no queue for it any more: finished frames
-are written to the transport as they are, what the client says goes to the hub, and pings are the hub's. Other WebSocket
-routes of the same server are served as ever.
+live endpoint takes it over, the application's part is done, and the transport gets a protocol that is nothing but a viewer's
+wire: no task, no queue, a few hundred bytes. Finished frames are written to the transport as they are, what the client says
+goes to the hub, and pings are the hub's. Other WebSocket routes of the same server are served as ever.
 """
 
 from __future__ import annotations
 
+import asyncio
+import struct
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
 from websockets.http11 import Request
-from websockets.protocol import State
 
 from flowscope.live.asgi import CLOSING, EXTENSION
 from flowscope.live.hub import Hub
+from flowscope.live.inbox import Inbox, Opcode, Violation
 from flowscope.live.parcel import Parcel
 from flowscope.live.protocol import CloseCode
 from flowscope.live.session import FRAME_BYTES_IN
@@ -25,21 +27,19 @@ from flowscope.live.viewer import Viewer
 
 PING: Final = b"\x89\x00"
 
-PONGS_UNREAD: Final = 1024 * 1024
+PONGS_UNREAD: Final = 256 * 1024
 """Bytes waiting beyond which a peer that pings and does not read is cut."""
 
 
 class LeanProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol on the `websockets` library; after `take_over`, a wire of the hub's."""
+    """uvicorn's protocol on the `websockets` library, up to the moment when the hub takes the connection over."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Frames are built once for all viewers, so none is compressed for one; nor does each viewer cost a zlib window.
         self.conn.available_extensions = []
-        self._viewer: Viewer | None = None
-        self._hub: Hub | None = None
-
-    # --- the handshake ---
+        self._early = b""
+        self._taken = False
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -51,18 +51,31 @@ class LeanProtocol(WebSocketsSansIOProtocol):
         """The connection is the hub's from now on."""
         if self.disconnected or self.transport.is_closing():
             return
+        self._taken = True
         self.stop_keepalive()
-        self.conn.max_message_size = FRAME_BYTES_IN
-        self.transport.set_write_buffer_limits(high=hub.settings.high_water)
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
-        self._hub = hub
-        self._viewer = hub.connect(LeanWire(self), framed=framed, execution_id=execution_id, after=after)
-        while not self.queue.empty():  # what the client said before its greeting
-            message = self.queue.get_nowait()
-            if message["type"] == "websocket.receive":
-                hub.received(self._viewer, message.get("text") or message.get("bytes") or b"")
+        wire = LeanWire(hub, self.transport, self.connections)
+        wire.take(framed, execution_id, after)
+        if self._early:
+            wire.data_received(self._early)
+
+    def data_received(self, data: bytes) -> None:
+        """What a client says before it has been greeted waits: it is not known yet whom it is for."""
+        if self.handshake_initiated and not self.handshake_complete:
+            self._early += data
+            if len(self._early) > 2 * FRAME_BYTES_IN:
+                self.transport.abort()
+        else:
+            super().data_received(data)
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.accept" and self._early:
+            self.loop.call_soon(self._release)
+
+    def _release(self) -> None:
+        if not self._taken and not self.disconnected:
+            super().data_received(self._early)
+            self._early = b""
 
     async def run_asgi(self) -> None:
         """As uvicorn's, but that a connection which was taken over stays open when the application returns."""
@@ -77,61 +90,40 @@ class LeanProtocol(WebSocketsSansIOProtocol):
             if not self.handshake_complete:
                 self.logger.error("ASGI callable returned without completing handshake.")
                 self.send_500_response()
-        if self._viewer is None:
+        if not self._taken:
             if self.close_timer is None:
                 self.transport.close()
         else:
-            del self.scope, self.request, self.response  # a viewer may stay for days
-
-    # --- what comes in ---
-
-    def send_receive_event_to_app(self) -> None:
-        if self._hub is None or self._viewer is None:
-            return super().send_receive_event_to_app()
-        data = b"".join(self.frames)
-        self.frames = []
-        self._hub.received(self._viewer, data)
-
-    def handle_ping(self) -> None:
-        super().handle_ping()
-        if self._viewer is not None and self.transport.get_write_buffer_size() > PONGS_UNREAD * 4:
-            self.transport.abort()
-
-    def handle_pong(self, event: Frame) -> None:
-        if self._hub is None or self._viewer is None:
-            return super().handle_pong(event)
-        self._hub.alive(self._viewer)
-
-    # --- what becomes of the transport ---
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._hub is not None and self._viewer is not None:
-            self._hub.drained(self._viewer)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if self._hub is not None and self._viewer is not None:
-            self._hub.left(self._viewer)
-
-    def shutdown(self) -> None:
-        super().shutdown()
-        self.cut_later()
-
-    def cut_later(self) -> None:
-        """A peer that does not read, or does not answer the goodbye, must not keep the connection open."""
-        self.close_timer = self.loop.call_later(CLOSING, self.transport.abort)
+            del self.scope, self.request, self.response  # they refer to us, and we to them
 
 
-class LeanWire:
-    """The hub's hand on the transport."""
+class LeanWire(asyncio.Protocol):
+    """A viewer's connection: the hub's hand on the transport, and its ear. `connections` are those of uvicorn's server."""
 
-    __slots__ = ("_protocol", "_transport", "buffered")
+    __slots__ = ("_closing", "_connections", "_cutting", "_hub", "_inbox", "_transport", "_viewer", "buffered")
 
-    def __init__(self, protocol: LeanProtocol) -> None:
-        self._protocol = protocol
-        self._transport = protocol.transport
-        self.buffered = protocol.transport.get_write_buffer_size
+    _viewer: Viewer
+
+    def __init__(self, hub: Hub, transport: asyncio.Transport, connections: set[Any]) -> None:
+        self._hub = hub
+        self._transport = transport
+        self._connections = connections
+        self._inbox = Inbox(FRAME_BYTES_IN)
+        self._closing = False
+        self._cutting: asyncio.TimerHandle | None = None
+        self.buffered: Callable[[], int] = transport.get_write_buffer_size
+
+    def take(self, framed: bool, execution_id: str | None, after: int | None) -> None:
+        """Be the transport's protocol, and a viewer of the hub's."""
+        transport, hub = self._transport, self._hub
+        self._connections.discard(transport.get_protocol())
+        self._connections.add(self)
+        transport.set_protocol(self)
+        transport.set_write_buffer_limits(high=hub.settings.high_water)
+        transport.resume_reading()
+        self._viewer = hub.connect(self, framed=framed, execution_id=execution_id, after=after)
+
+    # --- the Wire ---
 
     def send(self, parcel: Parcel) -> None:
         self._transport.write(parcel.framed)
@@ -141,10 +133,71 @@ class LeanWire:
         return True
 
     def close(self, code: CloseCode, reason: str) -> None:
-        protocol = self._protocol
-        if protocol.conn.state is not State.OPEN or self._transport.is_closing():
+        self._end(struct.pack("!H", code) + reason.encode()[:123])
+
+    # --- what comes in ---
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for opcode, payload in self._inbox.feed(data):
+                self._hear(opcode, payload)
+        except Violation as violation:
+            self._hub.left(self._viewer)
+            self._end(struct.pack("!H", violation.code) + violation.reason.encode())
+
+    def _hear(self, opcode: Opcode, payload: bytes) -> None:
+        if opcode is Opcode.CLOSE:
+            self._end(payload[:2] if _may_be_said(payload) else struct.pack("!H", 1002))
+            self._transport.close()
+        elif self._closing:
             return
-        protocol.conn.send_close(int(code), reason)
-        self._transport.write(b"".join(protocol.conn.data_to_send()))
-        protocol.close_sent = True
-        protocol.cut_later()
+        elif opcode is Opcode.PING:
+            self._transport.write(bytes((0x8A, len(payload))) + payload)
+            if self.buffered() > self._hub.settings.budget + PONGS_UNREAD:
+                self._transport.abort()
+        elif opcode is Opcode.PONG:
+            self._hub.alive(self._viewer)
+        else:
+            if opcode is Opcode.TEXT and not _is_text(payload):
+                raise Violation(1007, "a text message is UTF-8")
+            self._hub.received(self._viewer, payload)
+
+    # --- what becomes of the transport ---
+
+    def resume_writing(self) -> None:
+        self._hub.drained(self._viewer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._cutting is not None:
+            self._cutting.cancel()
+        self._connections.discard(self)
+        self._hub.left(self._viewer)
+
+    def shutdown(self) -> None:
+        """uvicorn ends."""
+        self.close(CloseCode.RESTART, "the server restarts; resume with `after`")
+
+    def _end(self, facts: bytes) -> None:
+        """Say goodbye, once. A peer that does not read, or does not answer it, must not keep the connection open."""
+        if self._closing or self._transport.is_closing():
+            return
+        self._closing = True
+        self._transport.write(bytes((0x88, len(facts))) + facts)
+        self._cutting = asyncio.get_running_loop().call_later(CLOSING, self._transport.abort)
+
+
+def _may_be_said(goodbye: bytes) -> bool:
+    """Whether a close frame is as RFC 6455, 7.4 has it."""
+    if len(goodbye) < 2:
+        return not goodbye
+    code = int.from_bytes(goodbye[:2], "big")
+    known = 1000 <= code <= 1014 and code not in (1004, 1005, 1006)
+    return (known or 3000 <= code <= 4999) and _is_text(goodbye[2:])
+
+
+def _is_text(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

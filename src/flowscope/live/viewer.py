@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Protocol
 
 from flowscope.live.history import Replay
@@ -84,7 +83,7 @@ class Subscription:
         """The cursor of what has been handed to the wire; -1: nothing yet."""
         self.level = self.lagging = self.reading = False
         self.owes_caught_up = after is not None
-        self.queue: deque[Parcel] = deque()
+        self.queue: list[Parcel] = []
         self.replay: Replay | None = None
 
     def write(self) -> bool:
@@ -93,7 +92,7 @@ class Subscription:
         while self.queue:
             if viewer.wire.buffered() > viewer.high_water:
                 return False
-            viewer.send_excused(self.queue.popleft())
+            viewer.send_excused(self.queue.pop(0))
         self.sent = self.cursor
         return True
 
