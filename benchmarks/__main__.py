@@ -20,27 +20,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import apsw
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import floors, workloads
+from benchmarks.fan_out import bench_convergence, bench_fan_out
+from benchmarks.row import Measured, Row
 from flowscope.definition.workflow import Workflow
 from flowscope.engine import Engine, run_loop
 
 ROUNDS = 7
 RESULTS = Path(__file__).parent / "RESULTS.md"
-
-
-class Row(msgspec.Struct):
-    what: str
-    figure: str
-    beside: str
-    target: str
-    met: bool
-
-
-Measured = list[Row]
 
 
 @asynccontextmanager
@@ -250,6 +240,8 @@ BENCHMARKS: dict[str, Callable[[Path], Awaitable[Measured]]] = {
     "large": bench_large,
     "open": bench_open_loop,
     "memory": bench_memory_and_restart,
+    "fan-out": bench_fan_out,
+    "convergence": bench_convergence,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame
@@ -78,7 +80,7 @@ def theirs(chunks: list[bytes]) -> tuple[list[tuple[int, bytes]], int]:
 def test_it_reads_as_the_library_does(frames: list[bytes], cuts: list[int]) -> None:
     data = b"".join(frames)
     edges = [0, *sorted({cut for cut in cuts if cut < len(data)} - {0}), len(data)]
-    chunks = [data[one:two] for one, two in zip(edges, edges[1:], strict=False)]
+    chunks = [data[one:two] for one, two in pairwise(edges)]
     heard, code = ours(chunks)
     wanted, refused = theirs(chunks)
     assert heard == wanted
