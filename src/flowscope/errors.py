@@ -178,12 +178,15 @@ class SignalNotAwaited(UserError):
 
 
 class NodeError(FlowscopeError):
-    """A node's work failed. `retryable` False means that trying again cannot help."""
+    """A node's work failed. `retryable` False means that trying again cannot help; `retry_after` (ms) that it cannot help
+    sooner."""
 
     retryable = True
+    retry_after = 0.0
 
-    def __init__(self, message: str, *, code: str = "", retryable: bool | None = None) -> None:
+    def __init__(self, message: str, *, code: str = "", retryable: bool | None = None, retry_after: float = 0) -> None:
         self.code = code
+        self.retry_after = retry_after
         if retryable is not None:
             self.retryable = retryable
         super().__init__(message)

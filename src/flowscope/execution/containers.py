@@ -19,10 +19,11 @@ def expand(state: State, frame: Frame, number: int, stimulus: Expand, now: float
     first = frame.status[number] == st.RUNNING
     deadline = now + plan.timeout if first and plan.timeout else 0
     raw, blob = carried(stimulus.items)
+    memo, memo_blob = carried(stimulus.memo)
     event = NodeExpanded(
         seq=state.seq + 1, at=now, node_id=plan.id, path=frame.path, count=stimulus.count,
         concurrency=min(stimulus.concurrency or MAX_OPEN, MAX_OPEN), collect_errors=stimulus.collect_errors,
-        items=raw, items_blob=blob, deadline=deadline,
+        items=raw, items_blob=blob, deadline=deadline, entries=stimulus.entries, memo=memo, memo_blob=memo_blob,
     )  # fmt: skip
     record(state, event, out)
     if deadline:
@@ -38,7 +39,8 @@ def open_iterations(state: State, expansion: Expansion, now: float, out: Decisio
     node_id = frame.scope.ids[expansion.number]
     while expansion.room and not state.paused:
         index = expansion.next
-        event = IterationStarted(seq=state.seq + 1, at=now, node_id=node_id, path=frame.path, index=index)
+        entry = expansion.entries[index - expansion.base] if expansion.entries else ""
+        event = IterationStarted(seq=state.seq + 1, at=now, node_id=node_id, path=frame.path, index=index, entry=entry)
         record(state, event, out)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from flowscope.execution.payload import Fingerprints
 
 if TYPE_CHECKING:
-    from flowscope.execution.frame import Expansion, Frame, Suspension
+    from flowscope.execution.frame import Expansion, Frame, Suspension, Turn
     from flowscope.execution.state import State
 
 
@@ -36,7 +36,15 @@ def _frame(frame: Frame, prints: Fingerprints) -> list[Any]:
         sorted((frame.taken or {}).items()), sorted((frame.any_source or {}).items()), sorted((frame.lost or {}).items()),
         [[number, *_suspension(wait, prints)] for number, wait in sorted((frame.suspensions or {}).items())],
         [[number, *_expansion(expansion, prints)] for number, expansion in sorted((frame.expansions or {}).items())],
+        *([_turns(frame.turns, prints)] if frame.turns else ()),
     ]  # fmt: skip
+
+
+def _turns(turns: dict[int, list[Turn]], prints: Fingerprints) -> list[Any]:
+    return [
+        [number, [[prints.of(turn.memo), [prints.of(result) for result in turn.results]] for turn in taken]]
+        for number, taken in sorted(turns.items())
+    ]
 
 
 def _suspension(wait: Suspension, prints: Fingerprints) -> list[Any]:

@@ -26,7 +26,10 @@ class Blob(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    """Why something failed: `type` is the exception's name, `message` for people, `place` where in the config."""
+    """Why something failed: `type` is the exception's name, `message` for people, `place` where in the config.
+
+    `retry_after` (ms): whoever refused has asked not to be tried again sooner.
+    """
 
     type: str
     message: str
@@ -35,6 +38,7 @@ class ErrorInfo(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defa
     place: str = ""
     detail: str = ""
     retryable: bool = True
+    retry_after: float = 0
 
 
 class Caller(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -204,7 +208,9 @@ class NodeExpanded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """A container has `count` more iterations to run, at most `concurrency` at once (0: no limit).
 
     `items` is a JSON array of what each gets; absent, the one new iteration gets the last one's result (a loop's state).
-    `deadline` (epoch ms, 0: none) is when the attempt times out; only the attempt's first expansion sets it.
+    `deadline` (epoch ms, 0: none) is when the attempt times out; only the attempt's first expansion sets it. `entries`
+    names for each iteration the one root of the body that starts. `memo` is what the handler wants to know of this turn when
+    it is asked again; without one, the iterations do what was left undone of the last turn.
     """
 
     count: int
@@ -213,6 +219,9 @@ class NodeExpanded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     items: msgspec.Raw = NOTHING
     items_blob: Blob | None = None
     deadline: float = 0
+    entries: tuple[str, ...] = ()
+    memo: msgspec.Raw = NOTHING
+    memo_blob: Blob | None = None
 
 
 class VariableSet(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
@@ -225,9 +234,10 @@ class VariableSet(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
 
 
 class IterationStarted(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
-    """`path` is the container's own; the iteration's is `path.node_id[index]`."""
+    """`path` is the container's own; the iteration's is `path.node_id[index]`. `entry`: only that root of the body starts."""
 
     index: int
+    entry: str = ""
 
 
 class IterationSucceeded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):

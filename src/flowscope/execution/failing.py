@@ -57,7 +57,7 @@ def _absorbed(
     attempt = frame.attempts[number]
     spent = attempt - frame.losses(number)
     again = error.retryable and spent < plan.retry.attempts and attempt < MOST_ATTEMPTS
-    retry_at = now + backoff(plan.retry, spent, chance) if again else 0.0
+    retry_at = now + max(backoff(plan.retry, spent, chance), error.retry_after) if again else 0.0
     expanded = frame.expansion(number) is not None
     _end_iterations(state, frame, number, "", now, out)
     if plan.catches and expanded and not again:

@@ -20,13 +20,14 @@ class Expansion:
     """What a container has opened. Iterations are numbered over its whole life; `base` is the first of the present batch.
 
     `batch` is None for a loop, whose one iteration gets `last`. `results` are kept for a batch's containers only, in item
-    order. `running` holds the frames that are open, by index, oldest first. `asked` is no state: somebody is just asking the
+    order. `entries` names the roots of the batch's iterations, `places` where their results belong in the frame's last turn.
+    `running` holds the frames that are open, by index, oldest first. `asked` is no state: somebody is just asking the
     container's handler what next.
     """
 
     __slots__ = (
-        "asked", "base", "batch", "collect_errors", "concurrency", "count", "deadline", "frame", "last", "next", "number",
-        "results", "running",
+        "asked", "base", "batch", "collect_errors", "concurrency", "count", "deadline", "entries", "frame", "last", "next",
+        "number", "places", "results", "running",
     )  # fmt: skip
 
     def __init__(self, frame: Frame, number: int) -> None:
@@ -41,6 +42,8 @@ class Expansion:
         self.results: list[Payload] = []
         self.running: dict[int, Frame] = {}
         self.asked = False
+        self.entries: tuple[str, ...] = ()
+        self.places: list[int] = []
 
     @property
     def items(self) -> Payload | None:
@@ -56,6 +59,22 @@ class Expansion:
     def room(self) -> bool:
         """Whether another iteration may start."""
         return self.next < self.count and len(self.running) < self.concurrency
+
+
+class Turn:
+    """One answer of a container that works in turns: what it wanted kept (`memo`), and the results of the iterations it asked
+    for, None for those that have not ended. Kept over attempts, so that a turn that is done is not done again."""
+
+    __slots__ = ("memo", "results")
+
+    def __init__(self, memo: Payload, count: int) -> None:
+        self.memo = memo
+        self.results: list[Payload | None] = [None] * count
+
+    @property
+    def undone(self) -> list[int]:
+        """The positions without a result."""
+        return [position for position, result in enumerate(self.results) if result is None]
 
 
 class Suspension(msgspec.Struct, frozen=True, gc=False):
@@ -80,12 +99,12 @@ class Frame:
 
     `waiting` counts a node's undecided incoming edges; `active` tells whether one of the decided ones was active. `times`
     holds start and end of each node. The dictionaries, None until they are needed, hold what few nodes have: the handle
-    `taken` if it is not `output`, the edge an any-join started by (`any_source`), `lost` attempts, suspensions, expansions.
+    `taken` if it is not `output`, the edge an any-join started by (`any_source`), `lost` attempts, suspensions, expansions, `turns`.
     """
 
     __slots__ = (
         "active", "any_source", "attempts", "busy", "expansions", "index", "left", "lost", "outputs", "owner", "parent", "path",
-        "scope", "status", "suspensions", "taken", "times", "waiting",
+        "scope", "status", "suspensions", "taken", "times", "turns", "waiting",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, path: str, parent: Frame | None, owner: int, index: int) -> None:
@@ -108,6 +127,7 @@ class Frame:
         self.lost: dict[int, int] | None = None
         self.suspensions: dict[int, Suspension] | None = None
         self.expansions: dict[int, Expansion] | None = None
+        self.turns: dict[int, list[Turn]] | None = None
 
     def edge_active(self, source: int, handle: str) -> bool:
         """Whether something has come out of that handle of that node."""

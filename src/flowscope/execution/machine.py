@@ -194,8 +194,16 @@ def _expand(state: State, stimulus: Expand, now: float, out: Decision) -> None:
     if frame.scope.nodes[number].body is None:
         error = ErrorInfo("NodeError", "It answered with iterations, but it has no body", retryable=False)
         fail(state, frame, number, error, 0.5, now, out)
+    elif stimulus.entries and (strange := set(stimulus.entries) - _entries(frame, number)):
+        error = ErrorInfo("NodeError", f"Its body does not begin with {min(strange)!r}", retryable=False)
+        fail(state, frame, number, error, 0.5, now, out)
     elif frame.status[number] != st.SUSPENDED:
         expand(state, frame, number, stimulus, now, out)
+
+
+def _entries(frame: Frame, number: int) -> set[str]:
+    body = frame.scope.nodes[number].body
+    return {body.ids[root] for root in body.roots} if body else set()
 
 
 def _cancel(state: State, stimulus: Cancel, now: float, out: Decision) -> None:

@@ -45,7 +45,7 @@ from flowscope.execution.events import (
     NodeSuspended,
     VariableSet,
 )
-from flowscope.execution.frame import Expansion, Frame, Suspension, key_of, path_of
+from flowscope.execution.frame import Expansion, Frame, Suspension, Turn, key_of, path_of
 from flowscope.execution.inputs import collected, entry, failure_of, gather, result_of
 from flowscope.execution.payload import NULL, Batch, Payload, merged
 
@@ -250,6 +250,8 @@ def node_succeeded(state: State, frame: Frame, number: int, event: NodeSucceeded
     frame.busy -= 1
     if before != st.RUNNING:
         _forget(state, frame, number)
+    if frame.turns:
+        frame.turns.pop(number, None)
     if handle != OUTPUT:
         if frame.taken is None:
             frame.taken = {}
@@ -352,6 +354,8 @@ def _end(state: State, frame: Frame, number: int, table: bytes, event: NodeEvent
     if _move(frame, number, table, event) != st.IDLE:
         frame.busy -= 1
         _forget(state, frame, number)
+        if frame.turns:
+            frame.turns.pop(number, None)
     frame.times[2 * number + 1] = event.at
     frame.left -= 1
     if not frame.left:
@@ -427,12 +431,25 @@ def _node_expanded(state: State, event: NodeExpanded) -> None:
     expansion.concurrency = event.concurrency
     expansion.collect_errors = event.collect_errors
     items = recorded(event.items, event.items_blob)
+    expansion.entries = event.entries
+    expansion.places = _turn(frame, number, event)
     expansion.batch = None
     if items is not None:
         expansion.batch = Batch(path_of(frame, number, expansion.base), items)
         expansion.results += [NULL] * (expansion.count - len(expansion.results))
     if expansion.idle:
         state.agenda.append((frame, number))
+
+
+def _turn(frame: Frame, number: int, event: NodeExpanded) -> list[int]:
+    """A memo begins a turn; without one, its iterations belong to what the last turn has left undone."""
+    memo = recorded(event.memo, event.memo_blob)
+    if memo is not None:
+        if frame.turns is None:
+            frame.turns = {}
+        frame.turns.setdefault(number, []).append(Turn(memo, event.count))
+    taken = frame.turns.get(number) if frame.turns else None
+    return taken[-1].undone[: event.count] if taken else []
 
 
 def _iteration_started(state: State, event: IterationStarted) -> None:
@@ -445,7 +462,10 @@ def _iteration_started(state: State, event: IterationStarted) -> None:
     frame = Frame(body, path, outer, expansion.number, event.index)
     state.frames[path] = expansion.running[event.index] = frame
     for root in body.roots:
-        _ready(state, frame, root)
+        if event.entry and body.ids[root] != event.entry:
+            state.dead.append((frame, root))
+        else:
+            _ready(state, frame, root)
 
 
 def _iteration_succeeded(state: State, event: IterationSucceeded) -> None:
@@ -469,6 +489,10 @@ def _expansion(state: State, event: NodeEvent) -> tuple[Frame, Expansion]:
 def _close(state: State, expansion: Expansion, index: int, result: Payload) -> None:
     del state.frames[expansion.running.pop(index).path]
     expansion.last = result
+    if expansion.places:
+        turns = expansion.frame.turns
+        assert turns is not None
+        turns[expansion.number][-1].results[expansion.places[index - expansion.base]] = result
     if expansion.batch is not None:
         expansion.results[index] = result
     if expansion.idle:

@@ -82,13 +82,15 @@ class Suspend(NodeStimulus, frozen=True, gc=False, kw_only=True):
 
 
 class Expand(NodeStimulus, frozen=True, gc=False, kw_only=True):
-    """`items` is a JSON array of `count`; None: one more iteration on the state."""
+    """`items` is a JSON array of `count`; None: one more iteration on the state. `entries` and `memo`: see `NodeExpanded`."""
 
     attempt: int
     count: int
     items: Answered | None = None
     concurrency: int = 1
     collect_errors: bool = False
+    entries: tuple[str, ...] = ()
+    memo: Answered | None = None
 
 
 class Fire(NodeStimulus, frozen=True, gc=False, kw_only=True):

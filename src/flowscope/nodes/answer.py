@@ -50,15 +50,23 @@ class Extend:
 @dataclass(frozen=True, slots=True)
 class Items:
     """A container's next iterations: each of `values` goes into the body once, at most `concurrency` at a
-    time (0: no limit)."""
+    time (0: no limit).
+
+    `entries` names for each the one node of the body that it starts with; the body's others are skipped. With a `memo` this is a
+    turn that is kept: `context.body.turns` has the memo and the results when the handler is asked again, also by another
+    attempt. Without one, `entries` go on with what the last turn has left undone."""
 
     values: list[JSON]
     concurrency: int = 1
     collect_errors: bool = False
+    entries: tuple[str, ...] = ()
+    memo: JSON = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.values, list) or not isinstance(self.concurrency, int) or self.concurrency < 0:
             raise TypeError("Items takes a list, and a concurrency of 0 or more")
+        if self.entries and len(self.entries) != len(self.values):
+            raise TypeError("Items takes an entry for each value, or none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,24 @@ class Surroundings:
     variables: Mapping[str, JSON] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a container has answered before, and what came of it. `undone` are the positions in `results` of iterations that
+    have not ended, because another attempt began."""
+
+    memo: JSON
+    results: tuple[JSON, ...]
+    undone: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is inside a container: the ids of the nodes it begins with, and the turns so far."""
+
+    entries: tuple[str, ...] = ()
+    turns: tuple[Turn, ...] = ()
+
+
 class Reporter(Protocol):
     """Where a running attempt's words go. All three may be called from any thread."""
 
@@ -45,12 +63,12 @@ class NodeContext:
     `idempotency_key` is the same for every attempt at the same node and iteration, over crashes and
     retries; `attempt` counts from 1. `now` is the attempt's start in epoch milliseconds. `handles` are the
     output handles with an edge on them. `iteration` counts a container's finished iterations: its handler
-    is called again after each batch. `workflow_id`, `execution_id`, `node_id`, `node_name` and `path` name
-    where we are.
+    is called again after each batch; `body` tells of its inside. `workflow_id`, `execution_id`, `node_id`, `node_name` and
+    `path` name where we are.
     """
 
     __slots__ = (
-        "_reporter", "_secrets_used", "attempt", "cancelled", "execution_id", "handles", "idempotency_key", "iteration",
+        "_reporter", "_secrets_used", "attempt", "body", "cancelled", "execution_id", "handles", "idempotency_key", "iteration",
         "node_id", "node_name", "now", "path", "surroundings", "workflow_id",
     )  # fmt: skip
 
@@ -70,6 +88,7 @@ class NodeContext:
         iteration: int = 0,
         cancelled: Callable[[], bool] = lambda: False,
         secrets_used: set[str] | None = None,
+        body: Body | None = None,
     ) -> None:
         self.execution_id = execution_id
         self.workflow_id = workflow_id
@@ -82,6 +101,7 @@ class NodeContext:
         self.surroundings = surroundings
         self.iteration = iteration
         self.cancelled = cancelled
+        self.body = body or Body()
         self.idempotency_key = f"{execution_id}:{path}.{node_id}" if path else f"{execution_id}:{node_id}"
         self._reporter = reporter
         self._secrets_used: set[str] = set() if secrets_used is None else secrets_used

@@ -105,6 +105,8 @@ class Answers:
                 items=self.keep(answer.values, attempt),
                 concurrency=answer.concurrency,
                 collect_errors=answer.collect_errors,
+                entries=answer.entries,
+                memo=None if answer.memo is None else self.keep(answer.memo, attempt),
             )
         if isinstance(answer, Again):
             return Expand(node_id=node_id, path=path, attempt=count, count=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 import traceback
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from flowscope.errors import ConfigInvalid, ExpressionError, FlowscopeError, Nod
 from flowscope.execution.events import ErrorInfo
 from flowscope.execution.state import Frame, State, encode_json, gather, key_of
 from flowscope.expressions import evaluate
-from flowscope.nodes.context import NodeContext, Surroundings
+from flowscope.nodes.context import Body, NodeContext, Surroundings, Turn
 from flowscope.nodes.sdk import NodeConfig
 from flowscope.orchestrator.payloads import PayloadStore
 from flowscope.orchestrator.program import Binding
@@ -66,7 +67,7 @@ class Attempt:
         if binding.takes_input:
             self.arguments["input"] = _input(state, self.frame, self.number, payloads)
         if binding.takes_context:
-            self.arguments["context"] = self._context(surroundings, now)
+            self.arguments["context"] = self._context(payloads, surroundings, now)
 
     def work(self, payloads: PayloadStore) -> str:
         """A hash of what is to be done: the node's type and its version, its config and its input."""
@@ -102,7 +103,7 @@ class Attempt:
         config = cast("dict[str, Any]", evaluate(binding.template, scope, now=int(now), clock=time.monotonic))
         return binding.type.parse({**config, **binding.raw})
 
-    def _context(self, surroundings: Surroundings, now: float) -> NodeContext:
+    def _context(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> NodeContext:
         frame, number, state = self.frame, self.number, self.live.state
         plan = frame.scope.nodes[number]
         expansion = (frame.expansions or {}).get(number)
@@ -120,6 +121,7 @@ class Attempt:
             iteration=expansion.count if expansion else 0,
             cancelled=lambda: self.is_cancelled,
             secrets_used=self.secrets,
+            body=_body(frame, number, payloads) if plan.body else None,
         )
 
     def redact(self, text: str) -> str:
@@ -145,6 +147,22 @@ class Attempt:
         return describe(error, self.redact)
 
 
+def _body(frame: Frame, number: int, payloads: PayloadStore) -> Body:
+    scope = frame.scope.nodes[number].body
+    turns = (frame.turns or {}).get(number, ())
+    return Body(
+        entries=tuple(scope.ids[root] for root in scope.roots) if scope else (),
+        turns=tuple(
+            Turn(
+                payloads.value(turn.memo),
+                tuple(None if result is None else payloads.value(result) for result in turn.results),
+                tuple(turn.undone),
+            )
+            for turn in turns
+        ),
+    )
+
+
 def _input(state: State, frame: Frame, number: int, payloads: PayloadStore) -> JSON:
     expansion = (frame.expansions or {}).get(number)
     if expansion is None:
@@ -161,7 +179,9 @@ def describe(error: BaseException, redact: Callable[[str], str] = str) -> ErrorI
         place = error.problems[0].place if error.problems else ""
         return ErrorInfo(name, message, error.code, place=place, retryable=False)
     if isinstance(error, NodeError):
-        return ErrorInfo(name, message, redact(_words(error.code)), retryable=bool(error.retryable))
+        code = redact(_words(error.code))
+        after = _milliseconds(error.retry_after)
+        return ErrorInfo(name, message, code, retryable=bool(error.retryable), retry_after=after)
     if isinstance(error, ExpressionError):
         return ErrorInfo(name, message, detail=error.source[:200], retryable=False)
     if isinstance(error, FlowscopeError):
@@ -169,6 +189,13 @@ def describe(error: BaseException, redact: Callable[[str], str] = str) -> ErrorI
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else ""
     return ErrorInfo(name, message, detail=where)
+
+
+def _milliseconds(said: object) -> float:
+    """What somebody's code gives as a time, at most a day of it."""
+    if isinstance(said, int | float) and math.isfinite(said):
+        return min(max(0.0, float(said)), 86_400_000.0)
+    return 0.0
 
 
 def _words(said: object) -> str:
