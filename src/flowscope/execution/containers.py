@@ -13,8 +13,10 @@ MAX_OPEN = 1_000
 """Iterations of one container open at once, when it sets no limit of its own."""
 
 
-def expand(state: State, frame: Frame, number: int, stimulus: Expand, now: float, out: Decision) -> None:
-    """A container's handler has said what to run next."""
+def expand(
+    state: State, frame: Frame, number: int, stimulus: Expand, now: float, out: Decision, *, begin: bool = True
+) -> None:
+    """A container's handler has said what to run next; unless `begin`, the caller opens the iterations."""
     plan = frame.scope.nodes[number]
     first = frame.status[number] == st.RUNNING
     deadline = now + plan.timeout if first and plan.timeout else 0
@@ -29,7 +31,7 @@ def expand(state: State, frame: Frame, number: int, stimulus: Expand, now: float
     if deadline:
         out.instructions.append(SetTimer(plan.id, frame.path, frame.attempts[number], deadline))
     expansion = frame.expansion(number)
-    if expansion is not None:
+    if begin and expansion is not None:
         open_iterations(state, expansion, now, out)
 
 

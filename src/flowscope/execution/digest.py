@@ -30,6 +30,11 @@ def digest(state: State) -> str:
 
 
 def _frame(frame: Frame, prints: Fingerprints) -> list[Any]:
+    # What came later to the vocabulary counts only where there is some of it: old journals keep their digests.
+    later = [
+        sorted((frame.adopted or {}).items()),
+        [[number, prints.of(given)] for number, given in sorted((frame.replaced or {}).items())],
+    ]
     return [
         frame.path, frame.index, frame.busy, frame.left, list(frame.status), list(frame.active), list(frame.waiting),
         list(frame.attempts), list(frame.times), [prints.of(output) for output in frame.outputs],
@@ -37,6 +42,7 @@ def _frame(frame: Frame, prints: Fingerprints) -> list[Any]:
         [[number, *_suspension(wait, prints)] for number, wait in sorted((frame.suspensions or {}).items())],
         [[number, *_expansion(expansion, prints)] for number, expansion in sorted((frame.expansions or {}).items())],
         *([_turns(frame.turns, prints)] if frame.turns else ()),
+        *(later if any(later) else ()),
     ]  # fmt: skip
 
 

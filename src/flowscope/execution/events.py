@@ -59,7 +59,11 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel",
 
 class ExecutionStarted(Event, frozen=True, gc=False, kw_only=True, tag=True):
     """`definition` is the hash of the workflow's document, empty for a run that is only reported. `fired`: a trigger started
-    it, not a person, so nodes do not answer from their pins."""
+    it, not a person, so nodes do not answer from their pins.
+
+    A run taken up from another names it in `parent_execution_id`, and in `origin` how: `retry` or `fork`, from the node
+    `fork_from`. `until`: nothing beyond that node runs.
+    """
 
     workflow_id: str
     workflow_name: str = ""
@@ -73,6 +77,9 @@ class ExecutionStarted(Event, frozen=True, gc=False, kw_only=True, tag=True):
     caller: Caller | None = None
     user_id: str = ""
     fired: bool = False
+    origin: str = ""
+    fork_from: str = ""
+    until: str = ""
 
 
 class ExecutionPaused(Event, frozen=True, gc=False, kw_only=True, tag=True):
@@ -204,6 +211,29 @@ class NodeSuspended(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     otherwise_handle: str = ""
 
 
+class NodeAdopted(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """The node does not run here: what came of it in the parent execution, at its event `origin_seq`, is kept.
+
+    The output as in `NodeSucceeded`; or the `error` that it failed with and that was handled. `body` tells of a container
+    how its nodes stood, by id: `success`, `error` or `skipped`.
+    """
+
+    origin_seq: int
+    handle: str = "output"
+    output: msgspec.Raw = NOTHING
+    output_blob: Blob | None = None
+    passed: bool = False
+    error: ErrorInfo | None = None
+    body: dict[str, str] = {}
+
+
+class NodeInputReplaced(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """Somebody has given the node another input than the graph does; before it starts."""
+
+    input: msgspec.Raw = NOTHING
+    input_blob: Blob | None = None
+
+
 class NodeExpanded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """A container has `count` more iterations to run, at most `concurrency` at once (0: no limit).
 
@@ -249,6 +279,17 @@ class IterationFailed(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     error: ErrorInfo
 
 
+class IterationAdopted(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+    """A running iteration ends with what came of it in the parent execution, at its event `origin_seq`: the output, or the
+    `error` where errors are collected. Nothing of it runs here."""
+
+    index: int
+    origin_seq: int
+    output: msgspec.Raw = NOTHING
+    output_blob: Blob | None = None
+    error: ErrorInfo | None = None
+
+
 AnyEvent: TypeAlias = (
     ExecutionStarted
     | ExecutionPaused
@@ -266,11 +307,14 @@ AnyEvent: TypeAlias = (
     | NodeCancelled
     | NodeSkipped
     | NodeSuspended
+    | NodeAdopted
+    | NodeInputReplaced
     | NodeExpanded
     | VariableSet
     | IterationStarted
     | IterationSucceeded
     | IterationFailed
+    | IterationAdopted
 )
 
 TERMINAL = (ExecutionSucceeded, ExecutionFailed, ExecutionCancelled)

@@ -99,12 +99,13 @@ class Frame:
 
     `waiting` counts a node's undecided incoming edges; `active` tells whether one of the decided ones was active. `times`
     holds start and end of each node. The dictionaries, None until they are needed, hold what few nodes have: the handle
-    `taken` if it is not `output`, the edge an any-join started by (`any_source`), `lost` attempts, suspensions, expansions, `turns`.
+    `taken` if it is not `output`, the edge an any-join started by (`any_source`), `lost` attempts, suspensions, expansions,
+    `turns`, the parent's event an `adopted` node's result is from, the input that somebody has `replaced`.
     """
 
     __slots__ = (
-        "active", "any_source", "attempts", "busy", "expansions", "index", "left", "lost", "outputs", "owner", "parent", "path",
-        "scope", "status", "suspensions", "taken", "times", "turns", "waiting",
+        "active", "adopted", "any_source", "attempts", "busy", "expansions", "index", "left", "lost", "outputs", "owner",
+        "parent", "path", "replaced", "scope", "status", "suspensions", "taken", "times", "turns", "waiting",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, path: str, parent: Frame | None, owner: int, index: int) -> None:
@@ -128,6 +129,8 @@ class Frame:
         self.suspensions: dict[int, Suspension] | None = None
         self.expansions: dict[int, Expansion] | None = None
         self.turns: dict[int, list[Turn]] | None = None
+        self.adopted: dict[int, int] | None = None
+        self.replaced: dict[int, Payload] | None = None
 
     def edge_active(self, source: int, handle: str) -> bool:
         """Whether something has come out of that handle of that node."""

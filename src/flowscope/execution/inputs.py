@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def gather(state: State, frame: Frame, number: int) -> Payload:
     """A node's input, by the plan: the run's or the item for a root; an object by handle where edges come in by several;
     one active edge's output as it is; a merge of several in edge order."""
+    if frame.replaced and number in frame.replaced:
+        return frame.replaced[number]
     plan = frame.scope.nodes[number]
     incoming = plan.incoming
     if not incoming:

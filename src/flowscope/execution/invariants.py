@@ -15,6 +15,7 @@ from flowscope.execution.events import (
     ExecutionRecovered,
     ExecutionResumed,
     IterationStarted,
+    NodeAdopted,
     NodeCancelled,
     NodeFailed,
     NodeLost,
@@ -129,7 +130,8 @@ def _check_node(state: State, frame: Frame, number: int) -> None:
             not plan.join_any or not plan.incoming or number in (frame.any_source or {}), f"{where}: by which edge?"
         )
     _require(status not in _NEVER_STARTED or not frame.attempts[number], f"{where}: was started")
-    _require(status in _NEVER_STARTED | {st.READY, st.CANCELLED} or frame.attempts[number], f"{where}: never started")
+    began = frame.attempts[number] or number in (frame.adopted or ())
+    _require(status in _NEVER_STARTED | {st.READY, st.CANCELLED} or began, f"{where}: never started")
     has_output = frame.outputs[number] is not None
     _require(has_output == (status in (st.SUCCESS, st.ERROR)), f"{where}: output {frame.outputs[number]!r}")
 
@@ -171,7 +173,7 @@ def check_journal(events: Iterable[AnyEvent]) -> None:
             closed.add(attempt)
             if not isinstance(event, NodeLost) and not (isinstance(event, NodeFailed) and event.retry_at):
                 over.add(node)
-        elif isinstance(event, NodeSkipped):
+        elif isinstance(event, NodeSkipped | NodeAdopted):
             node = (event.path, event.node_id)
             _require(node not in over and (*node, 1) not in started, f"{where}: {node} has started")
             over.add(node)

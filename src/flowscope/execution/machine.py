@@ -14,6 +14,7 @@ has the means (a pause, a limit or a turn's budget just leaves them there) and c
     containers   `Expand`: iterations open and close
     waiting      `Suspend`, `Fire`, `Signal`
     recovery     `Pause`, `Resume`, `Recover`
+    adopting     a `Start` that takes up where another execution left off
     settling     after each step, what follows by itself, the run's end among it
 
 The rules are in docs/spec.md (G-01 …), the transition table in status.py and docs/machine.md.
@@ -25,6 +26,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flowscope.execution import status as st
+from flowscope.execution.adopting import adopt
 from flowscope.execution.containers import MAX_OPEN, expand
 from flowscope.execution.decision import Decision, carried, record
 from flowscope.execution.events import ErrorInfo, ExecutionStarted, NodeStarted, NodeSucceeded, VariableSet
@@ -75,11 +77,13 @@ def _start(state: State, stimulus: Start, now: float, out: Decision) -> None:
         definition=stimulus.definition or plan.workflow.hash, total_nodes=plan.total_nodes, input=raw, input_blob=blob,
         trigger=stimulus.trigger or plan.default_trigger, deadline=deadline,
         parent_execution_id=stimulus.parent_execution_id, caller=stimulus.caller, user_id=stimulus.user_id,
-        fired=stimulus.fired,
+        fired=stimulus.fired, origin=stimulus.origin, fork_from=stimulus.fork_from, until=stimulus.until,
     )  # fmt: skip
     record(state, event, out)
     if deadline:
         out.instructions.append(SetTimer("", "", 0, deadline))
+    if stimulus.origin:
+        adopt(state, stimulus, now, out)
 
 
 def _begin(state: State, stimulus: Begin, now: float, out: Decision) -> None:

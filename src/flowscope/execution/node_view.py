@@ -89,12 +89,13 @@ class NodeView:
     """The facts of one node. Times are epoch milliseconds, 0 for not yet; `duration` is None until it has ended.
 
     `status` is one of `STATUSES`, `detail` a word beside it. `sequence` is its place in the order of first starts, from 1
-    (0: not started). `timestamp` is the time of the last event about it. `attempts` is the highest attempt so far.
+    (0: not started). `adopted`: what came of it is kept from the parent execution. `timestamp` is the time of the last event about it. `attempts` is the highest attempt so far.
     """
 
     __slots__ = (
-        "_active", "_code", "_errors", "_held", "_live", "_successes", "_why", "attempts", "children", "end_time", "error",
-        "iterations", "node_id", "node_name", "origin", "parent", "reason", "sequence", "start_time", "status", "timestamp",
+        "_active", "_code", "_errors", "_held", "_live", "_successes", "_why", "adopted", "attempts", "children", "end_time",
+        "error", "iterations", "node_id", "node_name", "origin", "parent", "reason", "sequence", "start_time", "status",
+        "timestamp",
     )  # fmt: skip
 
     def __init__(self, node_id: str, node_name: str) -> None:
@@ -113,6 +114,7 @@ class NodeView:
         self.error: ErrorInfo | None = None
         self.reason = ""
         self.origin = ""
+        self.adopted = False
         self.iterations: Iterations | None = None
         self._code = st.IDLE
         self._live: dict[str, int] | None = None  # in a body: what runs or waits, by path
@@ -126,7 +128,9 @@ class NodeView:
 
     @property
     def detail(self) -> str:
-        """queued, retrying, waiting, asking, cancelled, timed out, lost, cached, pinned; or nothing."""
+        """queued, retrying, waiting, asking, cancelled, timed out, lost, cached, pinned, kept; or nothing."""
+        if self.adopted and self.complete:
+            return "kept"
         if self.status == "success":
             return self.origin
         if self.status == "error":

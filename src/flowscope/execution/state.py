@@ -30,13 +30,16 @@ from flowscope.execution.events import (
     ExecutionResumed,
     ExecutionStarted,
     ExecutionSucceeded,
+    IterationAdopted,
     IterationFailed,
     IterationStarted,
     IterationSucceeded,
+    NodeAdopted,
     NodeCancelled,
     NodeEvent,
     NodeExpanded,
     NodeFailed,
+    NodeInputReplaced,
     NodeLost,
     NodeReleased,
     NodeSkipped,
@@ -65,6 +68,8 @@ _SUSPENDED = st.row("NodeSuspended")
 _EXPANDED = st.row("NodeExpanded")
 _CANCELLED = st.row("NodeCancelled")
 _SKIPPED = st.row("NodeSkipped")
+_ADOPTED = st.row("NodeAdopted")
+_ADOPTED_FAILED = st.row("NodeAdopted, failed")
 
 encode_json = msgspec.json.encode
 
@@ -350,6 +355,34 @@ def _node_skipped(state: State, event: NodeSkipped) -> None:
         _decide_edges(state, frame, targets, False)
 
 
+def _node_adopted(state: State, event: NodeAdopted) -> None:
+    frame, number = _find(state, event)
+    output = recorded(event.output, event.output_blob)
+    if event.error is not None:
+        output = encode_json({"error": event.error})
+    elif event.passed:
+        output = gather(state, frame, number)
+    frame.outputs[number] = NULL if output is None else output
+    if frame.adopted is None:
+        frame.adopted = {}
+    frame.adopted[number] = event.origin_seq
+    if event.handle != OUTPUT:
+        if frame.taken is None:
+            frame.taken = {}
+        frame.taken[number] = event.handle
+    frame.times[2 * number] = event.at
+    _end(state, frame, number, _ADOPTED if event.error is None else _ADOPTED_FAILED, event)
+    for handle, targets in frame.scope.nodes[number].routes.items():
+        _decide_edges(state, frame, targets, frame.edge_active(number, handle))
+
+
+def _node_input_replaced(state: State, event: NodeInputReplaced) -> None:
+    frame, number = _find(state, event)
+    if frame.replaced is None:
+        frame.replaced = {}
+    frame.replaced[number] = recorded(event.input, event.input_blob) or NULL
+
+
 def _end(state: State, frame: Frame, number: int, table: bytes, event: NodeEvent) -> None:
     if _move(frame, number, table, event) != st.IDLE:
         frame.busy -= 1
@@ -478,6 +511,15 @@ def _iteration_failed(state: State, event: IterationFailed) -> None:
     _close(state, expansion, event.index, encode_json({"error": event.error}))
 
 
+def _iteration_adopted(state: State, event: IterationAdopted) -> None:
+    _, expansion = _expansion(state, event)
+    if event.error is not None:
+        result: Payload = encode_json({"error": event.error})
+    else:
+        result = recorded(event.output, event.output_blob) or NULL
+    _close(state, expansion, event.index, result)
+
+
 def _expansion(state: State, event: NodeEvent) -> tuple[Frame, Expansion]:
     outer, number = _find(state, event)
     expansion = outer.expansion(number)
@@ -516,9 +558,12 @@ _APPLY: dict[type, Callable[[State, Any], None]] = {
     NodeCancelled: _node_cancelled,
     NodeSkipped: _node_skipped,
     NodeSuspended: _node_suspended,
+    NodeAdopted: _node_adopted,
+    NodeInputReplaced: _node_input_replaced,
     NodeExpanded: _node_expanded,
     VariableSet: _variable_set,
     IterationStarted: _iteration_started,
     IterationSucceeded: _iteration_succeeded,
     IterationFailed: _iteration_failed,
+    IterationAdopted: _iteration_adopted,
 }

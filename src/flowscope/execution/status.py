@@ -44,6 +44,8 @@ TRANSITIONS: Final[dict[str, dict[int, int]]] = {
         READY: CANCELLED, RUNNING: CANCELLED, RETRYING: CANCELLED, SUSPENDED: CANCELLED, EXPANDED: CANCELLED,
         ASKING: CANCELLED,
     },
+    "NodeAdopted": {READY: SUCCESS},
+    "NodeAdopted, failed": {READY: ERROR},
     "NodeSkipped": {IDLE: SKIPPED, READY: SKIPPED},
 }  # fmt: skip
 

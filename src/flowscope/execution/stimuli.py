@@ -16,8 +16,65 @@ class Stimulus(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     pass
 
 
+class KeptNode(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What came of a node in the parent execution, to be adopted as soon as it would start: see `NodeAdopted`."""
+
+    origin_seq: int
+    handle: str = "output"
+    output: Answered | None = None
+    passed: bool = False
+    error: ErrorInfo | None = None
+    body: dict[str, str] = {}
+
+
+class KeptExpansion(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A container's handler had said what to run: see `Expand`."""
+
+    count: int
+    items: Answered | None = None
+    concurrency: int = 1
+    collect_errors: bool = False
+
+
+class KeptStart(msgspec.Struct, frozen=True, gc=False):
+    """An iteration had begun."""
+
+    index: int
+
+
+class KeptIteration(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An iteration had ended: see `IterationAdopted`."""
+
+    index: int
+    origin_seq: int
+    output: Answered | None = None
+    error: ErrorInfo | None = None
+
+
+class KeptContainer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """How far a container had come that had not ended well, step by step. What had begun and not ended runs here."""
+
+    steps: tuple[KeptExpansion | KeptStart | KeptIteration, ...]
+
+
+class KeptVariable(msgspec.Struct, frozen=True, gc=False):
+    """What a node that is kept had set: see `VariableSet`."""
+
+    node_id: str
+    path: str
+    name: str
+    value: Answered
+
+
+Kept: TypeAlias = KeptNode | KeptContainer
+
+
 class Start(Stimulus, frozen=True, gc=False, kw_only=True):
-    """Begin. `trigger` is the node that fired; empty: a manual trigger if there is one, else the first trigger."""
+    """Begin. `trigger` is the node that fired; empty: a manual trigger if there is one, else the first trigger.
+
+    `kept` is what is adopted of the parent execution, by path and node id; `replaced` the inputs, by top-level node, that
+    somebody gives instead of the graph, `variables` those that what is kept had set. `until`: the top-level node beyond which nothing runs.
+    """
 
     input: Answered = b"{}"
     trigger: str = ""
@@ -26,6 +83,12 @@ class Start(Stimulus, frozen=True, gc=False, kw_only=True):
     parent_execution_id: str = ""
     caller: Caller | None = None
     fired: bool = False
+    origin: str = ""
+    fork_from: str = ""
+    until: str = ""
+    kept: dict[tuple[str, str], Kept] = {}
+    replaced: dict[str, Answered] = {}
+    variables: tuple[KeptVariable, ...] = ()
 
 
 class NodeStimulus(Stimulus, frozen=True, gc=False, kw_only=True):

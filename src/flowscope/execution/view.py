@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from flowscope.execution import status as st
 from flowscope.execution.events import (
@@ -32,13 +32,16 @@ from flowscope.execution.events import (
     ExecutionResumed,
     ExecutionStarted,
     ExecutionSucceeded,
+    IterationAdopted,
     IterationFailed,
     IterationStarted,
     IterationSucceeded,
+    NodeAdopted,
     NodeCancelled,
     NodeEvent,
     NodeExpanded,
     NodeFailed,
+    NodeInputReplaced,
     NodeLost,
     NodeReleased,
     NodeSkipped,
@@ -56,6 +59,9 @@ ENDED: Final = frozenset({"success", "failed", "cancelled"})
 _GOES_ON: Final = frozenset({st.READY, st.RUNNING, st.RETRYING})
 _RUNS: Final = frozenset({st.RUNNING, st.EXPANDED})
 _HELD: Final = frozenset({st.SUSPENDED, st.ASKING})
+_ADOPTED: Final = {"success": st.SUCCESS, "error": st.ERROR, "skipped": st.SKIPPED}
+
+AnyIteration: TypeAlias = IterationStarted | IterationSucceeded | IterationFailed | IterationAdopted
 
 
 class ExecutionView:
@@ -193,11 +199,38 @@ class ExecutionView:
     def _node_started(self, event: NodeStarted) -> None:
         node = self._node(event.node_id, event.node_name)
         if not node.sequence:
-            self._sequence += 1
-            node.sequence = self._sequence
-            node.start_time = event.at
+            self._number(node, event)
         node.attempts = max(node.attempts, event.attempt)
         self._move(node, event, st.RUNNING)
+
+    def _node_adopted(self, event: NodeAdopted) -> None:
+        node = self._node(event.node_id)
+        node.error = event.error
+        if event.path:
+            if not node.sequence:
+                self._number(node, event)
+        else:
+            self._keep(node, event)
+            for child in _inside(node):
+                if event.body.get(child.node_id) in COMPLETE:
+                    self._keep(child, event)
+        self._move(node, event, st.SUCCESS if event.error is None else st.ERROR)
+        if not event.path:
+            for child in _inside(node):
+                self._show(child, _ADOPTED.get(event.body.get(child.node_id, ""), child._code))
+
+    def _keep(self, node: NodeView, event: NodeAdopted) -> None:
+        self._number(node, event)
+        node.timestamp = event.at
+        node.adopted = True
+
+    def _number(self, node: NodeView, event: NodeEvent) -> None:
+        self._sequence += 1
+        node.sequence = self._sequence
+        node.start_time = event.at
+
+    def _node_input_replaced(self, event: NodeInputReplaced) -> None:
+        self._node(event.node_id).timestamp = event.at
 
     def _node_succeeded(self, event: NodeSucceeded) -> None:
         node = self._node(event.node_id)
@@ -256,7 +289,14 @@ class ExecutionView:
     def _iteration_failed(self, event: IterationFailed) -> None:
         self._iteration(event, -1).failed += 1
 
-    def _iteration(self, event: IterationStarted | IterationSucceeded | IterationFailed, by: int) -> Iterations:
+    def _iteration_adopted(self, event: IterationAdopted) -> None:
+        iterations = self._iteration(event, -1)
+        if event.error is None:
+            iterations.done += 1
+        else:
+            iterations.failed += 1
+
+    def _iteration(self, event: AnyIteration, by: int) -> Iterations:
         node = self._node(event.node_id)
         node.timestamp = event.at
         iterations = self._iterations(node)
@@ -353,6 +393,12 @@ class ExecutionView:
             node.end_time = node.timestamp if shown in COMPLETE else 0.0
 
 
+def _inside(node: NodeView) -> Iterator[NodeView]:
+    for child in node.children:
+        yield child
+        yield from _inside(child)
+
+
 _APPLY: Final[dict[type[Any], Callable[[ExecutionView, Any], None]]] = {
     ExecutionStarted: ExecutionView._execution_started,
     ExecutionPaused: ExecutionView._execution_paused,
@@ -370,9 +416,12 @@ _APPLY: Final[dict[type[Any], Callable[[ExecutionView, Any], None]]] = {
     NodeCancelled: ExecutionView._node_cancelled,
     NodeSkipped: ExecutionView._node_skipped,
     NodeSuspended: ExecutionView._node_suspended,
+    NodeAdopted: ExecutionView._node_adopted,
+    NodeInputReplaced: ExecutionView._node_input_replaced,
     NodeExpanded: ExecutionView._node_expanded,
     VariableSet: ExecutionView._variable_set,
     IterationStarted: ExecutionView._iteration_started,
     IterationSucceeded: ExecutionView._iteration_succeeded,
     IterationFailed: ExecutionView._iteration_failed,
+    IterationAdopted: ExecutionView._iteration_adopted,
 }

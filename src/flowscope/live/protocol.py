@@ -76,7 +76,7 @@ class Iterations(Part, frozen=True, kw_only=True, gc=False):
 
 class NodeEntry(Part, frozen=True, kw_only=True, gc=False):
     """One node. `detail` is a word beside `status`: queued, retrying, waiting, asking, cancelled, timed out, lost,
-    cached, pinned. `attempt` is left out while it is 1 or none."""
+    cached, pinned, kept. `attempt` is left out while it is 1 or none."""
 
     node_id: str
     node_name: str

@@ -21,6 +21,7 @@ from msgspec import UNSET
 
 from flowscope.execution.events import (
     AnyEvent,
+    NodeAdopted,
     NodeCancelled,
     NodeEvent,
     NodeFailed,
@@ -43,7 +44,7 @@ from flowscope.live.visuals import visual
 LONGEST_ERROR: Final = 4_000
 """Characters of an error's message that are shown."""
 
-_ENDS_OR_RESTARTS: Final = (NodeSucceeded, NodeFailed, NodeCancelled, NodeSkipped)
+_ENDS_OR_RESTARTS: Final = (NodeSucceeded, NodeFailed, NodeCancelled, NodeSkipped, NodeAdopted)
 """Events of a container, outside any iteration, that change what its body shows."""
 
 

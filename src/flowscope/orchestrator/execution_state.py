@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from flowscope.definition.workflow import JSON
-from flowscope.execution.events import Blob, ExecutionStarted, ExecutionSucceeded, NodeStarted, NodeSucceeded
+from flowscope.execution.events import Blob, ExecutionStarted, ExecutionSucceeded, NodeAdopted, NodeStarted, NodeSucceeded
 from flowscope.execution.view import ExecutionView, NodeView
 
 KEPT_PAYLOADS = 1024 * 1024
@@ -77,7 +77,7 @@ class Picture:
         """Fold one event."""
         self.view.apply(event)  # type: ignore[arg-type]  # a publisher's events are untyped
         kind = type(event)
-        if kind is NodeSucceeded:
+        if kind is NodeSucceeded or kind is NodeAdopted:
             self._settle(event)  # type: ignore[arg-type]
         elif kind is NodeStarted:
             self.progress.pop(event.node_id, None)  # type: ignore[attr-defined]
@@ -86,7 +86,7 @@ class Picture:
         elif kind is ExecutionSucceeded:
             self._keep(self._outputs, "", event.output, event.output_blob)  # type: ignore[attr-defined]
 
-    def _settle(self, event: NodeSucceeded) -> None:
+    def _settle(self, event: NodeSucceeded | NodeAdopted) -> None:
         if not event.path:
             self._keep(self._outputs, event.node_id, event.output, event.output_blob)
 
