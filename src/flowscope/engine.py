@@ -13,7 +13,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.context import Surroundings
 from flowscope.nodes.registry import Registry
 from flowscope.orchestrator.clock import SystemClock
+from flowscope.orchestrator.forking import ForkPlan, Revision
 from flowscope.orchestrator.live_execution import LiveExecution
 from flowscope.orchestrator.payloads import encode
 from flowscope.orchestrator.ports import (
@@ -318,6 +319,26 @@ class Engine:
     async def take_up(self, execution_id: str) -> Run:
         """Go on with an unfinished execution in this process; `ExecutionNotFound`, `ExecutionEnded`."""
         return Run(self, execution_id, await self.orchestrator.take_up(execution_id))
+
+    async def retry(self, execution_id: str, *, confirm: Sequence[str] = (), new_id: str = "", user_id: str = "") -> Run:
+        """A new execution that goes on where a failed or cancelled one ended: what it had done is kept.
+
+        `ConfirmationNeeded` names the nodes that would act outside once more; give their ids as `confirm`, or `"*"`.
+        """
+        revision = Revision(origin="retry", confirm=tuple(confirm))
+        return await self._forked(execution_id, revision, new_id, user_id)
+
+    async def fork(self, execution_id: str, revision: Revision, *, new_id: str = "", user_id: str = "") -> Run:
+        """A new execution from any node of another, with another input, config or version; as `retry`."""
+        return await self._forked(execution_id, revision, new_id, user_id)
+
+    async def plan_fork(self, execution_id: str, revision: Revision) -> ForkPlan:
+        """What `retry` or `fork` would keep, run again, and ask about."""
+        return await self.orchestrator.forks.plan(execution_id, revision)
+
+    async def _forked(self, execution_id: str, revision: Revision, new_id: str, user_id: str) -> Run:
+        live = await self.orchestrator.forks.start(execution_id, revision, new_id=new_id, user_id=user_id)
+        return Run(self, live.state.execution_id, live)
 
     def run(self, execution_id: str) -> Run:
         """A handle on an execution that exists; `ExecutionNotFound`."""

@@ -18,6 +18,10 @@
     │   ├── ExecutionNotFound
     │   ├── ExecutionEnded         the execution has ended and takes no more commands
     │   ├── ExecutionActive        the same execution id is already running
+    │   ├── ExecutionPruned        it was there, and has been pruned
+    │   ├── ExecutionReadOnly      reported or imported: it is only shown here
+    │   ├── NothingToRetry         the execution succeeded
+    │   ├── ConfirmationNeeded     effects outside would happen again; holds the plan
     │   └── SignalNotAwaited
     ├── NodeError                  a node's work failed; recorded, perhaps retried
     │   ├── ConfigInvalid          a node's config, after its expressions were worked out
@@ -168,6 +172,35 @@ class ExecutionActive(UserError):
     def __init__(self, execution_id: str) -> None:
         self.execution_id = execution_id
         super().__init__(f"Execution {execution_id} is already running")
+
+
+class ExecutionPruned(ExecutionNotFound):
+    def __init__(self, execution_id: str) -> None:
+        super().__init__(execution_id)
+        self.args = (f"Execution {execution_id} has been pruned: it was older, or more, than is kept here",)
+
+
+class ExecutionReadOnly(UserError):
+    def __init__(self, execution_id: str, why: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"Execution {execution_id} cannot be taken up: {why}")
+
+
+class NothingToRetry(UserError):
+    def __init__(self, execution_id: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"Execution {execution_id} succeeded: there is nothing to retry. To run parts of it again, fork it")
+
+
+class ConfirmationNeeded(UserError):
+    """`nodes` are those whose effects outside would happen again, `plan` says what else would be done."""
+
+    def __init__(self, execution_id: str, nodes: list[str], plan: Any) -> None:
+        self.execution_id = execution_id
+        self.nodes = tuple(nodes)
+        self.plan = plan
+        names = ", ".join(nodes[:5]) + (", …" if len(nodes) > 5 else "")
+        super().__init__(f"These nodes would act outside once more: {names}. Confirm them, or leave it")
 
 
 class SignalNotAwaited(UserError):

@@ -16,6 +16,9 @@ from flowscope.errors import StoreConflict, StoreError
 UNENDED = ("pending", "running", "waiting")
 """The statuses of executions that have not ended."""
 
+IMPORTED = "imported"
+"""What the `detail` of an execution begins with that was imported: it is only looked at."""
+
 Done = Callable[["CommitResult"], None]
 
 

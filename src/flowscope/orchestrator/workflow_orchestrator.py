@@ -36,6 +36,7 @@ from flowscope.nodes.context import Surroundings
 from flowscope.nodes.registry import Registry
 from flowscope.orchestrator.clock import SystemClock
 from flowscope.orchestrator.driver import Driver
+from flowscope.orchestrator.forking import Forks
 from flowscope.orchestrator.inline_runner import InlineRunner
 from flowscope.orchestrator.library import Library
 from flowscope.orchestrator.live_execution import LiveExecution
@@ -107,6 +108,7 @@ class WorkflowOrchestrator:
         self._results = results
         self._sub_workflows = SubWorkflows(self)
         self._recovery = Recovery(self)
+        self.forks = Forks(self)
         self._claiming = asyncio.Lock()
         self._chance = chance
         self._driver: Driver | None = None
@@ -190,20 +192,21 @@ class WorkflowOrchestrator:
             node.id == trigger and node.is_trigger for node in self.library.program(workflow).plan.root.nodes
         ):
             raise InputInvalid(f"The workflow has no trigger node {trigger!r}")
+        start = Start(
+            input=self.payloads.keep(input),
+            trigger=trigger,
+            user_id=user_id,
+            parent_execution_id=parent_execution_id,
+            caller=caller,
+            fired=fired,
+        )
+        return await self.begin(workflow, start, execution_id)
+
+    async def begin(self, workflow: Workflow, start: Start, execution_id: str = "") -> LiveExecution:
+        """The same for a start that is made already."""
         if execution_id:
             self._must_be_new(execution_id)
-        live = self.admit(
-            workflow,
-            execution_id or new_execution_id(),
-            Start(
-                input=self.payloads.keep(input),
-                trigger=trigger,
-                user_id=user_id,
-                parent_execution_id=parent_execution_id,
-                caller=caller,
-                fired=fired,
-            ),
-        )
+        live = self.admit(workflow, execution_id or new_execution_id(), start)
         await live.wait_for(1)
         return live
 
