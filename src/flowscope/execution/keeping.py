@@ -19,7 +19,7 @@ from flowscope.definition.plan import ERROR, OUTPUT, NodePlan, Plan, Scope
 from flowscope.definition.workflow import Workflow
 from flowscope.execution import status as st
 from flowscope.execution.adopting import beyond
-from flowscope.execution.past import Begun, Done, Opened, Past
+from flowscope.execution.past import Begun, Done, Opened, Past, Step
 from flowscope.execution.payload import Payload
 from flowscope.execution.state import recorded
 from flowscope.execution.stimuli import (
@@ -232,7 +232,7 @@ class _Chooser:
     def _opened(self, plan: NodePlan) -> NodeFate | None:
         """A container that can be opened where it was."""
         steps = self._past.steps.get(("", plan.id), [])
-        if plan.body is None or not steps:
+        if plan.body is None or _in_turns(steps):
             return None
         done = sum(isinstance(step, Done) for step in steps)
         again = sum(isinstance(step, Begun) for step in steps) - done
@@ -301,8 +301,13 @@ def _keep_iteration(
             continue
         if (path, plan.id) in past.ends:
             found[key, plan.id] = _kept_node(past, plan, path, build)
-        elif plan.body is not None and past.steps.get((path, plan.id)):
+        elif plan.body is not None and not _in_turns(past.steps.get((path, plan.id), [])):
             _keep_container(past, plan, path, key, build, found)
+
+
+def _in_turns(steps: list[Step]) -> bool:
+    """It opened nothing, or works in turns, of which the last attempt's steps tell only a part."""
+    return not steps or any(isinstance(step, Opened) and step.turns for step in steps)
 
 
 def _ended(past: Past, path: str, node_id: str) -> list[Begun]:

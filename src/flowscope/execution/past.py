@@ -56,12 +56,13 @@ class End(msgspec.Struct, frozen=True, gc=False):
 
 
 class Opened(msgspec.Struct, frozen=True, gc=False):
-    """A container's handler said what to run."""
+    """A container's handler said what to run; `turns`: as one that works in turns, whose memory reaches over attempts."""
 
     count: int
     items: Payload | None
     concurrency: int
     collect_errors: bool
+    turns: bool = False
 
 
 class Begun(msgspec.Struct, frozen=True, gc=False):
@@ -138,7 +139,8 @@ class Past:
                 self.callers.add(event.node_id)
         elif isinstance(event, NodeExpanded):
             items = recorded(event.items, event.items_blob)
-            opened = Opened(event.count, items, event.concurrency, event.collect_errors)
+            turns = bool(event.entries) or recorded(event.memo, event.memo_blob) is not None
+            opened = Opened(event.count, items, event.concurrency, event.collect_errors, turns)
             self.steps[event.path, event.node_id].append(opened)
         elif isinstance(event, IterationStarted):
             self._begin_iteration(event)

@@ -25,6 +25,7 @@ from flowscope.server.routes import (
     commands,
     executing,
     executions,
+    forks,
     health,
     secrets,
     triggers,
@@ -36,7 +37,7 @@ from flowscope.server.settings import Settings
 from flowscope.server.studio import SECTIONS
 from flowscope.server.webhooks import Signatures
 
-SUBJECTS = (health, executing, commands, executions, workflows, triggers, catalogue, access, secrets)
+SUBJECTS = (health, executing, commands, executions, forks, workflows, triggers, catalogue, access, secrets)
 
 
 def create_app(

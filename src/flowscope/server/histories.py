@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from flowscope.engine import Engine
 from flowscope.errors import ExecutionNotFound
-from flowscope.execution.events import AnyEvent, ExecutionStarted, NodeStarted, NodeSucceeded, decode_lines, encode
+from flowscope.execution.events import AnyEvent, ExecutionStarted, NodeAdopted, NodeStarted, NodeSucceeded, decode_lines, encode
 from flowscope.execution.inputs import gather, result_of
 from flowscope.execution.payload import Payload
 from flowscope.execution.state import State, fold, recorded
@@ -80,10 +80,11 @@ class Histories:
                 return encode(reported.output)
         raise _no_payload(f"Execution {row.execution_id} has no output: it is {row.status}")
 
-    async def node_payload(self, row: ExecutionRow, node_id: str, path: str, which: str) -> bytes:
-        """`input` or `output` of a node, in the iteration at `path`, at its latest attempt; a `Refusal` if it has none."""
-        events = await self.events(row.execution_id)
-        wanted = NodeSucceeded if which == "output" else NodeStarted
+    async def node_payload(self, row: ExecutionRow, node_id: str, path: str, which: str, upto: int = 1 << 53) -> bytes:
+        """`input` or `output` of a node, in the iteration at `path`, as it was after event `upto`; a `Refusal` if it had
+        none."""
+        events = [event for event in await self.events(row.execution_id) if event.seq <= upto]
+        wanted = (NodeSucceeded, NodeAdopted) if which == "output" else (NodeStarted, NodeAdopted)
         for last in range(len(events) - 1, -1, -1):
             event = events[last]
             if isinstance(event, wanted) and event.node_id == node_id and event.path == path:
@@ -93,7 +94,8 @@ class Histories:
             raise _no_payload(f"Node {node_id}{where} of execution {row.execution_id} has no {which}")
         state = await self.state(row, events[: last + 1])
         if state is None:
-            return self._build(recorded(event.output, event.output_blob) if isinstance(event, NodeSucceeded) else None)
+            known = isinstance(event, NodeSucceeded | NodeAdopted)
+            return self._build(recorded(event.output, event.output_blob) if known else None)
         frame = state.frames[path]
         number = frame.scope.index[node_id]
         return self._build(frame.outputs[number] if which == "output" else gather(state, frame, number))

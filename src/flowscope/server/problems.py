@@ -59,6 +59,10 @@ TABLE: Final[dict[type[errors.FlowscopeError], Verdict]] = {
     errors.ExecutionNotFound: Verdict(404, "EXECUTION_NOT_FOUND"),
     errors.ExecutionEnded: Verdict(409, "EXECUTION_ENDED"),
     errors.ExecutionActive: Verdict(409, "RUN_ALREADY_ACTIVE"),
+    errors.ExecutionPruned: Verdict(410, "EXECUTION_PRUNED"),
+    errors.ExecutionReadOnly: Verdict(409, "EXECUTION_READ_ONLY"),
+    errors.NothingToRetry: Verdict(409, "NOTHING_TO_RETRY"),
+    errors.ConfirmationNeeded: Verdict(409, "CONFIRMATION_NEEDED"),
     errors.SignalNotAwaited: Verdict(409, "SIGNAL_NOT_AWAITED"),
     errors.UserError: Verdict(400, "BAD_REQUEST"),
     errors.NodeError: Verdict(422, "NODE_FAILED"),
@@ -108,6 +112,8 @@ def _details(error: errors.FlowscopeError) -> JSON:
         return error.details
     if isinstance(error, errors.DefinitionInvalid | errors.ConfigInvalid):
         return {"problems": [problem_object(problem) for problem in error.problems]}
+    if isinstance(error, errors.ConfirmationNeeded):
+        return {"executionId": error.execution_id, "confirm": list(error.nodes), "plan": msgspec.to_builtins(error.plan)}
     facts = ("workflow_id", "execution_id", "status", "signal", "expected", "actual")
     names = {"workflow_id": "workflowId", "execution_id": "executionId"}
     return {names.get(fact, fact): getattr(error, fact) for fact in facts if hasattr(error, fact)}

@@ -156,6 +156,53 @@ class StartRequest(Shape):
     version: int | None = Field(None, ge=1, lt=1 << 53)
 
 
+class RetryRequest(Shape):
+    """`confirm`: the nodes that may act outside once more, or true for all of them. `executionId` names the new run."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+    confirm: list[str] | bool = False
+    execution_id: str = Field("", max_length=128)
+
+
+class ForkRequest(RetryRequest):
+    """`from` runs again, with `input` if that is there; without `from` the input is the run's. Nothing beyond `until` runs.
+    The version that ran, unless one of `version`, `workflow` (a document) and `configs` (by node) is there."""
+
+    from_: str = Field("", alias="from", max_length=128)
+    input: Any = None
+    until: str = Field("", max_length=128)
+    version: int | None = Field(None, ge=1, lt=1 << 53)
+    workflow: dict[str, Any] | None = None
+    configs: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class ForkPlanned(Shape):
+    """What would be kept (`kept`, `partly`), run (`again`, `first`), left (`skipped`); and `confirm`: what would act outside
+    once more."""
+
+    parent_execution_id: str
+    origin: Literal["retry", "fork"]
+    workflow_id: str
+    definition: str
+    nodes: list[dict[str, Any]]
+    confirm: list[dict[str, Any]]
+
+
+class Forked(Shape):
+    execution_id: str
+    parent_execution_id: str
+    origin: Literal["retry", "fork"]
+    status: str
+
+
+class FamilyTree(Shape):
+    execution_id: str
+    root: str
+    members: list[dict[str, Any]]
+    more: bool
+
+
 class CancelRequest(Shape):
     reason: str = Field("", max_length=1_000)
 

@@ -2,6 +2,7 @@
 
 executing.py   POST /api/execute-workflow, /api/execute-node
 executions.py  the list, one execution, its events, stream, log and payloads
+forks.py       retry, fork, the family of an execution
 commands.py    start, cancel, pause, resume, signal
 workflows.py   the library
 triggers.py    webhooks

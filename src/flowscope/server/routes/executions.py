@@ -252,10 +252,11 @@ async def get_node_payload(
     node_id: Id,
     which: Literal["input", "output"],
     path: Annotated[str, Query(max_length=4_000, description="The iteration, such as `loop1[17]`")] = "",
+    seq: Annotated[int, Query(ge=1, lt=1 << 53, description="As it was after that event")] = (1 << 53) - 1,
 ) -> Response:
     """What a node got, or gave, whole."""
     row = await services.histories.row(execution_id)
-    return _payload(await services.histories.node_payload(row, node_id, path, which))
+    return _payload(await services.histories.node_payload(row, node_id, path, which, seq))
 
 
 def _payload(data: bytes) -> Response:
