@@ -80,7 +80,7 @@ export interface Lagged {
   to: number;
 }
 
-/** One node. `detail` is a word beside `status`: queued, retrying, waiting, asking, cancelled, timed out, lost. `attempt` is left out while it is 1 or none. */
+/** One node. `detail` is a word beside `status`: queued, retrying, waiting, asking, cancelled, timed out, lost, cached, pinned, kept. `attempt` is left out while it is 1 or none. */
 export interface NodeEntry {
   nodeId: string;
   nodeName: string;

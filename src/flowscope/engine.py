@@ -320,7 +320,9 @@ class Engine:
         """Go on with an unfinished execution in this process; `ExecutionNotFound`, `ExecutionEnded`."""
         return Run(self, execution_id, await self.orchestrator.take_up(execution_id))
 
-    async def retry(self, execution_id: str, *, confirm: Sequence[str] = (), new_id: str = "", user_id: str = "") -> Run:
+    async def retry(
+        self, execution_id: str, *, confirm: Sequence[str] = (), new_id: str = "", user_id: str = ""
+    ) -> Run:
         """A new execution that goes on where a failed or cancelled one ended: what it had done is kept.
 
         `ConfirmationNeeded` names the nodes that would act outside once more; give their ids as `confirm`, or `"*"`.

@@ -189,7 +189,9 @@ class ExecutionReadOnly(UserError):
 class NothingToRetry(UserError):
     def __init__(self, execution_id: str) -> None:
         self.execution_id = execution_id
-        super().__init__(f"Execution {execution_id} succeeded: there is nothing to retry. To run parts of it again, fork it")
+        super().__init__(
+            f"Execution {execution_id} succeeded: there is nothing to retry. To run parts of it again, fork it"
+        )
 
 
 class ConfirmationNeeded(UserError):

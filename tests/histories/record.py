@@ -24,6 +24,7 @@ from flowscope.execution.events import decode_lines
 from flowscope.execution.state import fold
 from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.context import Surroundings
+from flowscope.orchestrator.forking import Revision
 
 HERE = Path(__file__).parent
 Scene = Callable[["Stage"], Awaitable[None]]
@@ -252,6 +253,25 @@ async def variables(stage: Stage) -> None:
         run = engine.run(stage.name)
         await run.signal("on", {})
         await run.result()
+
+
+@scene
+async def taken_up_from_another(stage: Stage) -> None:
+    document = graph(
+        one("go", "manual_trigger"),
+        one("tell", "set", {"fields": {"rows": [1, 2, 3, 4]}}),
+        one("each", "map", {"items": "{{ rows }}", "concurrency": 1}),
+        one("twice", "set", {"fields": {"n": "{{ item * 2 }}"}}, "each"),
+        one("work", "simulate", {"fail": "{{ n == 6 and env.SLEEP == '0' }}"}, "each"),
+        one("side", "set", {"fields": {"side": True}}),
+        one("end", "noop"),
+        edges="go>tell tell>each each>end go>side twice>work",
+    )
+    async with stage.engine() as engine:
+        await (await engine.start(document, execution_id="parent")).outcome()
+    async with stage.engine(hang=True) as engine:
+        revision = Revision(from_node="side", input=b'{"given":1}')
+        await (await engine.fork("parent", revision, new_id=stage.name)).outcome()
 
 
 async def record(name: str) -> dict[str, Any]:

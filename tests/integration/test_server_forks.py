@@ -1,4 +1,4 @@
-"""Retry and fork over HTTP: docs/spec.md, F-01 to F-06."""
+"""Retry and fork over HTTP: docs/spec.md, T-01 to T-06."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def ended(server: Client, execution_id: str, status: str = "success") -> d
 
 
 async def test_a_retry_keeps_what_was_done_and_leaves_the_original_as_it_was(server: Client) -> None:
-    """F-01 F-02."""
+    """T-01 T-02."""
     execution_id = await failed_run(server)
     before = (await server.get(f"/api/executions/{execution_id}/events")).content
     planned = (await server.post(f"/api/executions/{execution_id}/retry", params={"dryRun": "true"})).json()
@@ -64,7 +64,7 @@ async def test_a_retry_keeps_what_was_done_and_leaves_the_original_as_it_was(ser
 
 
 async def test_a_fork_with_another_input_runs_from_there_and_says_so(server: Client) -> None:
-    """F-03."""
+    """T-03."""
     execution_id = await failed_run(server)
     body = {"from": "pay", "input": {"total": 1}}
     forked = (await server.post(f"/api/executions/{execution_id}/fork", json=body)).json()
@@ -78,7 +78,7 @@ async def test_a_fork_with_another_input_runs_from_there_and_says_so(server: Cli
 
 
 async def test_what_acts_outside_asks_before_it_acts_again(server: Client) -> None:
-    """F-04."""
+    """T-04."""
     execution_id = await failed_run(server)
     address = f"/api/executions/{execution_id}/fork"
     planned = (await server.post(address, params={"dryRun": "true"}, json={"from": "order"})).json()
@@ -95,7 +95,7 @@ async def test_what_acts_outside_asks_before_it_acts_again(server: Client) -> No
 
 
 async def test_another_config_runs_what_it_changes_and_what_lies_behind(server: Client) -> None:
-    """F-03: by content, not by name."""
+    """T-03: by content, not by name."""
     execution_id = await failed_run(server)
     address = f"/api/executions/{execution_id}/fork"
     same = {"configs": {"price": {"fields": {"total": "{{ n * 2 }}"}}}}
@@ -110,7 +110,7 @@ async def test_another_config_runs_what_it_changes_and_what_lies_behind(server: 
 
 
 async def test_run_to_here_skips_what_lies_beyond(server: Client) -> None:
-    """F-05."""
+    """T-05."""
     execution_id = await failed_run(server)
     body = {"input": {"n": 3}, "until": "price", "confirm": True}
     forked = (await server.post(f"/api/executions/{execution_id}/fork", json=body)).json()
@@ -125,10 +125,10 @@ async def test_run_to_here_skips_what_lies_beyond(server: Client) -> None:
 
 
 async def test_a_map_goes_on_with_the_items_that_were_not_done(server: Client) -> None:
-    """F-06."""
+    """T-06."""
     inner = node("work", "simulate", fail="{{ item == 3 }}") | {"parentId": "each"}
     edge = {"source": "start", "target": "each"}
-    await server.stored(START, node("each", "map", items="{{ rows }}"), inner, edges=[edge])
+    await server.stored(START, node("each", "map", items="{{ rows }}", concurrency=1), inner, edges=[edge])
     execution_id = (await server.execute(input={"rows": [1, 2, 3, 4]})).json()["executionId"]
     address = f"/api/executions/{execution_id}"
     planned = (await server.post(f"{address}/retry", params={"dryRun": "true"})).json()

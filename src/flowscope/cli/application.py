@@ -54,6 +54,9 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow: a JSON
 ExecutionId = Annotated[str, typer.Argument(metavar="EXECUTION_ID", show_default=False)]
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The directory that holds everything.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")]
+Url = Annotated[
+    str, typer.Option("--url", metavar="URL", help="Do it on the server there; the key is in FLOWSCOPE_API_KEY.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]
 
 DATA = Path(".flowscope")
@@ -147,6 +150,70 @@ def resume(
     """
     signals = dict(read_signal(answer) for answer in answers or ())
     return _exit_code(resume_execution(execution_id, Manner(data, json=json, quiet=quiet), signals))
+
+
+Confirmed = Annotated[bool, typer.Option("--yes", "-y", help="Let nodes act outside once more, without being asked.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be kept, and what would run.")]
+
+
+@app.command()
+def retry(
+    execution_id: ExecutionId,
+    yes: Confirmed = False,
+    dry_run: DryRun = False,
+    data: Data = DATA,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    url: Url = "",
+) -> int:
+    """Go on where a run failed, as a new run: what it had done is kept.
+
+    Nodes that would act outside once more are named first, and asked about.
+    """
+    from flowscope.cli.forking import Change, take_up
+
+    change = Change("retry", yes=yes, dry_run=dry_run)
+    return _exit_code(take_up(execution_id, change, Manner(data, json=json, quiet=quiet), url))
+
+
+@app.command()
+def fork(
+    execution_id: ExecutionId,
+    from_node: Annotated[str, typer.Option("--from", metavar="NODE", help="The node that runs again.")] = "",
+    input: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="JSON|@FILE|-",
+            help="What that node gets; without --from, the run.",
+            show_default=False,
+        ),
+    ] = None,
+    until: Annotated[str, typer.Option("--until", metavar="NODE", help="Run to here: nothing beyond it.")] = "",
+    workflow: Annotated[
+        Path | None,
+        typer.Option("--workflow", metavar="FILE", help="Another version of the workflow.", show_default=False),
+    ] = None,
+    yes: Confirmed = False,
+    dry_run: DryRun = False,
+    data: Data = DATA,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    url: Url = "",
+) -> int:
+    """Run again from any node of a run, as a new run, with another input or workflow.
+
+    What leads there is kept where it is the same; the run itself is never changed. Examples:
+
+    - `flowscope fork RUN --from price --input '{"n": 3}'`
+    - `flowscope fork RUN --workflow repaired.json --dry-run`
+    """
+    from flowscope.cli.forking import Change, take_up
+
+    given = None if input is None else (read_input(input),)
+    change = Change("fork", from_node, given, until, workflow, yes=yes, dry_run=dry_run)
+    return _exit_code(take_up(execution_id, change, Manner(data, json=json, quiet=quiet), url))
 
 
 @app.command()

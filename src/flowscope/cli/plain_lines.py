@@ -17,6 +17,7 @@ from flowscope.execution.events import (
     ExecutionRecovered,
     ExecutionResumed,
     ExecutionStarted,
+    NodeAdopted,
     NodeCancelled,
     NodeFailed,
     NodeLost,
@@ -113,6 +114,8 @@ class PlainLines:
         if isinstance(event, NodeSucceeded):
             times = f"  {iterations_text(node.iterations)}" if node.iterations else ""
             return f"{duration(node.duration or 0)}{times}"
+        if isinstance(event, NodeAdopted):
+            return "kept"
         if isinstance(event, NodeFailed):
             why = error_text(event.error)
             if not event.retry_at:

@@ -38,18 +38,18 @@ async def run_there(
     file: Path, registry: Registry, input: JSON, url: str, manner: Manner, *, execution_id: str = "", trigger: str = ""
 ) -> int:
     """Store the workflow on the server, start it, and watch it to its end; the exit code."""
-    async with _client(url) as client:
+    async with client_of(url) as client:
         started = await client.start(_document(file), input, execution_id=execution_id, trigger=trigger)
         return await _Viewing(client, started, url, manner).to_the_end(registry)
 
 
 async def watch_there(execution_id: str, registry: Registry, url: str, manner: Manner) -> int:
     """Watch a run to its end; the exit code."""
-    async with _client(url) as client:
+    async with client_of(url) as client:
         return await _Viewing(client, execution_id, url, manner).to_the_end(registry)
 
 
-def _client(url: str) -> Client:
+def client_of(url: str) -> Client:
     return Client(url, os.environ.get(KEY))
 
 

@@ -12,7 +12,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,16 @@ async def run_workflow(
         with heeded_signals() as stopped:
             run = await engine.start(workflow, input, execution_id=view.execution_id, trigger=trigger)
             return await _follow(engine, run, watcher, manner, stopped)
+
+
+async def follow_new(engine: Engine, workflow: Workflow, manner: Manner, start: Callable[[str], Awaitable[Run]]) -> int:
+    """Start a run on an engine that is up, and follow it to its end; the exit code."""
+    view = ExecutionView(new_execution_id(), WorkflowShape.of(workflow))
+    watcher = Watcher(view)
+    engine.orchestrator.publishers.append(watcher)
+    watcher.display = display_of(watcher, workflow, engine.registry, manner)
+    with heeded_signals() as stopped:
+        return await _follow(engine, await start(view.execution_id), watcher, manner, stopped)
 
 
 async def resume_execution(execution_id: str, manner: Manner, signals: dict[str, JSON]) -> int:

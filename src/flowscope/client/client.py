@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote
 from weakref import WeakSet
 
@@ -146,6 +146,15 @@ class Client:
     async def cancel(self, execution_id: str, reason: str = "") -> None:
         """End it; returns when that is durable."""
         await self._ask("POST", execution_path(execution_id, "cancel"), {"reason": reason})
+
+    async def take_up(
+        self, execution_id: str, origin: Literal["retry", "fork"], body: Mapping[str, Any], *, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Retry or fork it, as `POST /api/executions/ID/retry` and `…/fork` take it: the new run's `executionId`; with
+        `dry_run` the plan. `RequestRefused` (409, with the plan) where something must be confirmed first."""
+        path = execution_path(execution_id, origin) + ("?dryRun=true" if dry_run else "")
+        answer: dict[str, Any] = await self._ask("POST", path, dict(body))
+        return answer
 
     async def pause(self, execution_id: str) -> None:
         """Start nothing new; what runs finishes."""

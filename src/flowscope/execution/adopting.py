@@ -19,7 +19,16 @@ from flowscope.execution.events import (
 )
 from flowscope.execution.settling import settle
 from flowscope.execution.state import Frame, State
-from flowscope.execution.stimuli import Expand, KeptContainer, KeptExpansion, KeptIteration, KeptNode, KeptStart, KeptVariable, Start
+from flowscope.execution.stimuli import (
+    Expand,
+    KeptContainer,
+    KeptExpansion,
+    KeptIteration,
+    KeptNode,
+    KeptStart,
+    KeptVariable,
+    Start,
+)
 
 BEYOND = "beyond {}"
 

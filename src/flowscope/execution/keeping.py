@@ -290,9 +290,7 @@ def _keep_container(
             _keep_iteration(past, plan.body, step.path, build, found)
 
 
-def _keep_iteration(
-    past: Past, body: Scope, path: str, build: Build, found: dict[tuple[str, str], Kept]
-) -> None:
+def _keep_iteration(past: Past, body: Scope, path: str, build: Build, found: dict[tuple[str, str], Kept]) -> None:
     """In an iteration that runs here, what had ended and depends on nothing that runs again."""
     key = past.keys[path]
     for number in _in_order(body):

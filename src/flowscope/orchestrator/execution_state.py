@@ -10,7 +10,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from flowscope.definition.workflow import JSON
-from flowscope.execution.events import Blob, ExecutionStarted, ExecutionSucceeded, NodeAdopted, NodeStarted, NodeSucceeded
+from flowscope.execution.events import (
+    Blob,
+    ExecutionStarted,
+    ExecutionSucceeded,
+    NodeAdopted,
+    NodeStarted,
+    NodeSucceeded,
+)
 from flowscope.execution.view import ExecutionView, NodeView
 
 KEPT_PAYLOADS = 1024 * 1024

@@ -11,7 +11,15 @@ from collections.abc import Iterator, Sequence
 
 from flowscope.engine import Engine
 from flowscope.errors import ExecutionNotFound
-from flowscope.execution.events import AnyEvent, ExecutionStarted, NodeAdopted, NodeStarted, NodeSucceeded, decode_lines, encode
+from flowscope.execution.events import (
+    AnyEvent,
+    ExecutionStarted,
+    NodeAdopted,
+    NodeStarted,
+    NodeSucceeded,
+    decode_lines,
+    encode,
+)
 from flowscope.execution.inputs import gather, result_of
 from flowscope.execution.payload import Payload
 from flowscope.execution.state import State, fold, recorded

@@ -113,7 +113,11 @@ def _details(error: errors.FlowscopeError) -> JSON:
     if isinstance(error, errors.DefinitionInvalid | errors.ConfigInvalid):
         return {"problems": [problem_object(problem) for problem in error.problems]}
     if isinstance(error, errors.ConfirmationNeeded):
-        return {"executionId": error.execution_id, "confirm": list(error.nodes), "plan": msgspec.to_builtins(error.plan)}
+        return {
+            "executionId": error.execution_id,
+            "confirm": list(error.nodes),
+            "plan": msgspec.to_builtins(error.plan),
+        }
     facts = ("workflow_id", "execution_id", "status", "signal", "expected", "actual")
     names = {"workflow_id": "workflowId", "execution_id": "executionId"}
     return {names.get(fact, fact): getattr(error, fact) for fact in facts if hasattr(error, fact)}

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from flowscope.execution.events import IterationFailed, IterationStarted, IterationSucceeded
+from flowscope.execution.events import IterationAdopted, IterationFailed, IterationStarted, IterationSucceeded
 from flowscope.live.sse import HEADERS, MEDIA_TYPE, last_event_id
 from flowscope.orchestrator.ports import ExecutionQuery
 from flowscope.server import schemas
@@ -208,7 +208,7 @@ async def get_iterations(
     await services.histories.row(execution_id)
     events = await services.histories.events(execution_id)
     found: dict[int, dict[str, Any]] = {}
-    kinds = (IterationStarted, IterationSucceeded, IterationFailed)
+    kinds = (IterationStarted, IterationSucceeded, IterationFailed, IterationAdopted)
     for event in events:
         if not isinstance(event, kinds) or event.node_id != node_id or event.path != path or event.index <= after:
             continue
@@ -220,9 +220,12 @@ async def get_iterations(
             continue
         entry = found.setdefault(event.index, {"index": event.index})
         entry["finishedAt"] = iso(event.at)
-        entry["status"] = "success" if isinstance(event, IterationSucceeded) else "error"
-        if isinstance(event, IterationFailed):
-            entry["error"] = event.error.message
+        error = None if isinstance(event, IterationSucceeded) else event.error
+        entry["status"] = "success" if error is None else "error"
+        if error is not None:
+            entry["error"] = error.message
+        if isinstance(event, IterationAdopted):
+            entry["detail"] = "kept"
     chosen = [found[index] for index in sorted(found)[:limit]]
     body: dict[str, Any] = {"executionId": execution_id, "nodeId": node_id, "iterations": chosen}
     if len(found) > limit:
