@@ -102,8 +102,8 @@ class Histories:
             raise _no_payload(f"Node {node_id}{where} of execution {row.execution_id} has no {which}")
         state = await self.state(row, events[: last + 1])
         if state is None:
-            known = isinstance(event, NodeSucceeded | NodeAdopted)
-            return self._build(recorded(event.output, event.output_blob) if known else None)
+            told = None if isinstance(event, NodeStarted) else recorded(event.output, event.output_blob)
+            return self._build(told)
         frame = state.frames[path]
         number = frame.scope.index[node_id]
         return self._build(frame.outputs[number] if which == "output" else gather(state, frame, number))
