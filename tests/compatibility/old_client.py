@@ -54,8 +54,11 @@ class OldClient:
 
 
 @asynccontextmanager
-async def watching(address: str, execution_id: str | None = None, after: int | None = None) -> AsyncIterator[OldClient]:
+async def watching(
+    address: str, execution_id: str | None = None, after: int | None = None, path: str = "/ws/executions"
+) -> AsyncIterator[OldClient]:
+    """A client that is connected; it has heard nothing yet."""
     query = "" if execution_id is None else f"?executionId={execution_id}"
     query += "" if after is None else f"&after={after}"
-    async with websockets.connect(f"ws://{address}/ws/executions{query}") as socket:
+    async with websockets.connect(f"ws://{address}{path}{query}") as socket:
         yield OldClient(socket)

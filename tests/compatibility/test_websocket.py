@@ -184,7 +184,7 @@ async def test_the_visual_of_each_status(server: Client) -> None:
             states.update_node_state("theirs", status, status, "running")
         states.update_node_state("theirs", status, status, status, {"error": "broken"} if status == "error" else {})
     await states.settled("theirs")
-    seen = {}
+    seen: dict[str, Any] = {}
     for execution_id in (waiting, "theirs"):
         seen |= {one["status"]: one for one in (await snapshot_of(server, execution_id))["nodes"]}
     assert set(seen) == STATUSES
