@@ -6,9 +6,11 @@ keys.py        KeyRing: API keys, hashed
 vault.py       Vault: secrets and credentials, sealed
 sealing.py     the keys they are sealed with, which are kept elsewhere
 variables.py   Variables: plain values
+activations.py  which workflows are active, and how far their triggers are
 documents.py   a draft: any JSON object, its id and what is wrong with it
 """
 
+from flowscope.library.activations import Activation, Activations, TriggerRow
 from flowscope.library.database import LibraryDatabase
 from flowscope.library.documents import Draft, draft_of
 from flowscope.library.keys import SCOPES, ApiKey, KeyRing, NewKey
@@ -19,6 +21,8 @@ from flowscope.library.workflows import StoredWorkflow, VersionRow, WorkflowLibr
 
 __all__ = [
     "SCOPES",
+    "Activation",
+    "Activations",
     "ApiKey",
     "Draft",
     "KeyRing",
@@ -26,6 +30,7 @@ __all__ = [
     "LibraryDatabase",
     "NewKey",
     "StoredWorkflow",
+    "TriggerRow",
     "Variables",
     "Vault",
     "VersionRow",

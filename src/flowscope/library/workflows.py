@@ -176,6 +176,8 @@ class WorkflowLibrary:
                 raise VersionConflict(workflow_id, expected, row.version)
             connection.execute("DELETE FROM versions WHERE workflow_id = ?", (workflow_id,))
             connection.execute("DELETE FROM workflows WHERE workflow_id = ?", (workflow_id,))
+            connection.execute("DELETE FROM activations WHERE workflow_id = ?", (workflow_id,))
+            connection.execute("DELETE FROM triggers WHERE workflow_id = ?", (workflow_id,))
 
 
 def _find(connection: apsw.Connection, workflow_id: str) -> WorkflowRow | None:
