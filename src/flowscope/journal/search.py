@@ -1,7 +1,7 @@
 """The search of executions: one meaning, as a predicate for memory and as conditions for SQL.
 
 Newest first, by (started_at, execution_id) falling, which is also the cursor: rows that start at the same instant keep
-their order from page to page. `started_after` is inclusive and `started_before` exclusive, so that ranges adjoin. Text is
+their order from page to page. `started_after` and `ended_after` are inclusive, and `started_before` exclusive, so that ranges adjoin. Text is
 compared case-folded, in all of Unicode, which LIKE is not; so the folded text is kept in a column of its own.
 """
 
@@ -29,6 +29,7 @@ def matches(row: ExecutionRow, query: ExecutionQuery) -> bool:
         and (not query.statuses or row.status in query.statuses)
         and (not query.started_after or row.started_at >= query.started_after)
         and (not query.started_before or row.started_at < query.started_before)
+        and (not query.ended_after or row.ended_at >= query.ended_after)
         and (not query.parent_execution_id or row.parent_execution_id == query.parent_execution_id)
         and (not query.text or query.text.casefold() in folded(row))
         and (query.before is None or order(row) < query.before)
@@ -65,6 +66,8 @@ def _conditions(query: ExecutionQuery, status: str | None) -> list[Condition]:
         found.append(("started_at >= ?", (query.started_after,)))
     if query.started_before:
         found.append(("started_at < ?", (query.started_before,)))
+    if query.ended_after:
+        found.append(("ended_at >= ?", (query.ended_after,)))
     if query.parent_execution_id:
         found.append(("parent_execution_id = ? AND parent_execution_id <> ''", (query.parent_execution_id,)))
     if query.text:

@@ -79,7 +79,9 @@ class WebhookConfig(NodeConfig):
     respond: Literal["at_once", "when_done", "by_node"] = Field(
         "at_once", description="Answer with the id, with the run's output, or as a `respond_to_webhook` says"
     )
-    wait_for: str | float = Field("60s", description="How long the caller is kept waiting for such an answer")
+    wait_for: str | float = Field(
+        "60s", validate_default=True, description="How long the caller is kept waiting for such an answer"
+    )
 
     @field_validator("path")
     @classmethod
@@ -267,7 +269,7 @@ class FileWatchConfig(NodeConfig):
     on: list[Literal["created", "changed", "deleted"]] = Field(
         ["created", "changed"], min_length=1, description="What starts a run"
     )
-    every: str | float = Field("5s", description="How often to look")
+    every: str | float = Field("5s", validate_default=True, description="How often to look")
     existing: bool = Field(False, description="Whether files that are there when the workflow is made active count")
 
     @field_validator("every")

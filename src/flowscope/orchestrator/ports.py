@@ -102,6 +102,7 @@ class ExecutionQuery(msgspec.Struct, frozen=True, kw_only=True):
     statuses: Sequence[str] = ()
     started_after: float = 0
     started_before: float = 0
+    ended_after: float = 0
     text: str = ""
     parent_execution_id: str = ""
     before: tuple[float, str] | None = None

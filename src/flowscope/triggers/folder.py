@@ -52,9 +52,7 @@ def look(folder: Path, pattern: str, private: tuple[Path, ...] = ()) -> Sight:
     return seen
 
 
-def _files(
-    folder: Path, below: str, private: tuple[Path, ...], levels: int
-) -> Iterator[tuple[str, os.stat_result]]:
+def _files(folder: Path, below: str, private: tuple[Path, ...], levels: int) -> Iterator[tuple[str, os.stat_result]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or entry.is_symlink():
@@ -87,7 +85,9 @@ def _match(parts: list[str], patterns: list[str]) -> bool:
     return len(parts) in reached
 
 
-def happenings(before: Mapping[str, tuple[int, int]], now: Sight, settling: Sight) -> tuple[list[Happening], Sight, Sight]:
+def happenings(
+    before: Mapping[str, tuple[int, int]], now: Sight, settling: Sight
+) -> tuple[list[Happening], Sight, Sight]:
     """What has happened since `before`, what is then known, and what is still being written: a file counts when it looks the
     same twice, in `settling` and `now`."""
     known: Sight = {}
