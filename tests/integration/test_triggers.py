@@ -98,7 +98,7 @@ def scheduled(kind: str = "schedule", **config: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["schedule", "interval"])
 async def test_a_schedule_starts_a_run_at_each_time(tmp_path: Path, kind: str) -> None:
-    """T-01, and fault 12 of the old system: its schedules never ran."""
+    """W-01, and fault 12 of the old system: its schedules never ran."""
     async with place(tmp_path) as here:
         here.store(scheduled(kind))
         await here.desk.activate("timed", "Ada")
@@ -133,7 +133,7 @@ async def test_what_is_not_active_starts_nothing(tmp_path: Path) -> None:
 async def test_what_came_due_while_nothing_ran_is_caught_up_with_by_policy(
     tmp_path: Path, missed: str, expected: int
 ) -> None:
-    """T-03."""
+    """W-03."""
     clock = MovedClock()
     async with place(tmp_path, clock) as here:
         here.store(scheduled(missed=missed))
@@ -152,7 +152,7 @@ def dealt_with(state: TriggerState) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize(("overlap", "at_once"), [("allow", 3), ("skip", 1), ("queue", 1)])
 async def test_runs_that_overlap(tmp_path: Path, overlap: str, at_once: int) -> None:
-    """T-04."""
+    """W-04."""
     document = chain(
         "timed", one("clock", "interval", {"interval": "10m", "overlap": overlap}), one("ask", "wait", {"signal": "go"})
     )
@@ -231,7 +231,7 @@ class Crashing(Activations):
     st.lists(st.tuples(st.integers(1, 4), st.integers(0, 25)), min_size=1, max_size=4),
 )
 def test_each_time_starts_one_run_wherever_the_process_ends(missed: str, lives: list[tuple[int, int]]) -> None:
-    """T-01. A life is so many passages, and so many minutes after it until the next."""
+    """W-01. A life is so many passages, and so many minutes after it until the next."""
 
     async def story(folder: Path) -> None:
         async with place(folder) as here:
@@ -292,7 +292,7 @@ async def _live(here: Place, passages: int, minutes: int) -> None:
 
 
 async def test_files_that_come_and_change_start_runs_also_over_a_restart(tmp_path: Path) -> None:
-    """T-06."""
+    """W-06."""
     root = tmp_path / "root"
     (root / "inbox").mkdir(parents=True)
     (root / "inbox" / "old.csv").write_text("1")
@@ -363,7 +363,7 @@ def listening(name: str, *workflows: str, on: tuple[str, ...] = ("success",)) ->
 
 
 async def test_the_end_of_a_workflow_starts_another_once_also_over_a_restart(tmp_path: Path) -> None:
-    """T-05."""
+    """W-05."""
     source = chain("source", one("go", "manual_trigger"), one("end", "noop"))
     failing = chain("failing", one("go", "manual_trigger"), one("end", "stop_and_error", {"errorMessage": "no"}))
     clock = MovedClock()
@@ -393,7 +393,7 @@ async def test_the_end_of_a_workflow_starts_another_once_also_over_a_restart(tmp
 
 
 async def test_a_circle_of_workflows_ends(tmp_path: Path) -> None:
-    """T-05."""
+    """W-05."""
     async with place(tmp_path) as here:
         here.store(listening("a", "b", "source"))
         here.store(listening("b", "a"))

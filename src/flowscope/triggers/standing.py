@@ -28,9 +28,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int = 0
 
 
-def decided(
-    standing: Standing, recurrence: Recurrence, *, missed: Missed, overlap: Overlap, now: float
-) -> Standing:
+def decided(standing: Standing, recurrence: Recurrence, *, missed: Missed, overlap: Overlap, now: float) -> Standing:
     """The standing once everything due by `now` is decided."""
     dues = recurrence.latest(standing.cursor, now, MOST + 1)
     if not dues:

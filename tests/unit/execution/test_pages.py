@@ -17,8 +17,8 @@ def test_the_diagram_is_drawn_from_the_table() -> None:
 
 
 def test_every_rule_has_a_test_and_every_citation_a_rule() -> None:
-    rules = re.findall(r"^\*\*([FGMST]-\d\d)\*\*", (ROOT / "docs/spec.md").read_text(), re.MULTILINE)
+    rules = re.findall(r"^\*\*([FGMSTW]-\d\d)\*\*", (ROOT / "docs/spec.md").read_text(), re.MULTILINE)
     assert len(rules) == len(set(rules))
     tests = (ROOT / "tests").rglob("test_*.py")
-    cited = {rule for test in tests for rule in re.findall(r"\b[FGMST]-\d\d\b", test.read_text())}
+    cited = {rule for test in tests for rule in re.findall(r"\b[FGMSTW]-\d\d\b", test.read_text())}
     assert cited == set(rules)

@@ -51,7 +51,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_counts_when_it_looks_the_same_twice() -> None:
-    """T-06."""
+    """W-06."""
     known: Sight = {"old": (1, 1), "gone": (2, 2)}
     settling: Sight = {}
     told = []

@@ -52,7 +52,7 @@ def told(instants: list[float]) -> list[str]:
     ],
 )
 def test_cron_goes_by_the_clock_of_its_zone(cron: str, since: str, until: str, dues: list[str]) -> None:
-    """T-02."""
+    """W-02."""
     recurrence = Cron(cron, "Europe/Oslo")
     assert told(recurrence.latest(at(since), at(until), 100)) == dues
     assert told([recurrence.after(at(since)) or 0]) == dues[:1]
@@ -75,7 +75,7 @@ ZONES = ["Europe/Oslo", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata
 def test_the_same_instants_come_out_wherever_one_begins(
     cron: str, zone: str, day: str, offset: int, length: int, most: int
 ) -> None:
-    """T-01: a firing is known by its instant."""
+    """W-01: a firing is known by its instant."""
     recurrence = Cron(cron, zone)
     begin = (datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(minutes=offset)).timestamp() * 1000
     end = begin + length * 60_000

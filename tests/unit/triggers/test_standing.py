@@ -13,14 +13,14 @@ TEN = Every(10 * MINUTE, 0)
 
 
 def test_what_is_on_time_starts_whatever_the_policy() -> None:
-    """T-03."""
+    """W-03."""
     for missed in ("skip", "once", "all"):
         found = decided(Standing(cursor=0), TEN, missed=missed, overlap="allow", now=10 * MINUTE + 20)
         assert found == Standing(cursor=10 * MINUTE, queue=(10 * MINUTE,))
 
 
 def test_what_was_missed_starts_by_policy() -> None:
-    """T-03."""
+    """W-03."""
     now = 55 * MINUTE
     skip = decided(Standing(cursor=0), TEN, missed="skip", overlap="allow", now=now)
     assert (skip.cursor, skip.queue, skip.left_out) == (50 * MINUTE, (), 5)
@@ -31,13 +31,13 @@ def test_what_was_missed_starts_by_policy() -> None:
 
 
 def test_a_long_absence_is_caught_up_with_by_the_last_hundred() -> None:
-    """T-03."""
+    """W-03."""
     found = decided(Standing(cursor=0), TEN, missed="all", overlap="allow", now=10_000 * MINUTE)
     assert len(found.queue) == MOST and found.queue[-1] == found.cursor == 10_000 * MINUTE
 
 
 def test_a_queue_has_an_end() -> None:
-    """T-04."""
+    """W-04."""
     full = Standing(cursor=0, queue=tuple(float(one) for one in range(MOST)))
     found = decided(full, TEN, missed="all", overlap="queue", now=10 * MINUTE)
     assert found.queue == full.queue and found.left_out == 1 and found.cursor == 10 * MINUTE
@@ -45,7 +45,7 @@ def test_a_queue_has_an_end() -> None:
 
 @given(st.lists(st.integers(1, 50 * 60_000), max_size=30), st.sampled_from(["skip", "once", "all"]))
 def test_no_time_is_decided_twice_and_none_before_its_time(steps: list[int], missed: str) -> None:
-    """T-01."""
+    """W-01."""
     standing, now, chosen = Standing(cursor=0), 0.0, []
     for step in steps:
         now += step
@@ -59,6 +59,6 @@ def test_no_time_is_decided_twice_and_none_before_its_time(steps: list[int], mis
 
 
 def test_an_id_says_what_it_is_for() -> None:
-    """T-01."""
+    """W-01."""
     assert firing_id("a", "b", 1) == firing_id("a", "b", 1)
     assert len({firing_id("a", "b", 1), firing_id("a", "b", 2), firing_id("a", "c", 1), firing_id("ab", "", 1)}) == 4
