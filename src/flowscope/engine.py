@@ -49,6 +49,8 @@ from flowscope.orchestrator.ports import (
 )
 from flowscope.orchestrator.state_manager import ExecutionStateManager
 from flowscope.orchestrator.workflow_orchestrator import Outcome, WorkflowOrchestrator
+from flowscope.workers.settings import WorkerSettings
+from flowscope.workers.worker_pool import WorkflowWorkerPool
 
 DEFAULT_DATA_DIR = ".flowscope"
 SWITCH_INTERVAL = 0.0005
@@ -214,7 +216,9 @@ class Engine:
     """Runs workflows durably in a directory; with `data_dir=None`, in memory only.
 
     `recover`: take up what an earlier process left unfinished. `surroundings`: what nodes may touch; by default what the
-    environment says, and the secrets, credentials and variables kept in the directory. `grace`: seconds that running external nodes get at the end.
+    environment says, and the secrets, credentials and variables kept in the directory. `runner`: what runs external nodes; by
+    default a `WorkflowWorkerPool` set up by the environment, which starts processes when a node needs one. `grace`: seconds
+    that running external nodes get at the end.
     """
 
     def __init__(
@@ -241,7 +245,7 @@ class Engine:
             self.state_manager,
             publisher,
             registry=self.registry,
-            runner=runner,
+            runner=runner or WorkflowWorkerPool(WorkerSettings.from_environment()),
             clock=clock,
             surroundings=surroundings or self._surroundings(directory),
             results=self.results,
@@ -304,15 +308,24 @@ class Engine:
         execution_id: str = "",
         trigger: str = "",
         user_id: str = "",
+        use_worker_pool: bool = False,
     ) -> Run:
-        """Start a workflow; returns when the start is durable. `DefinitionInvalid` names all that is wrong with it."""
+        """Start a workflow; returns when the start is durable. `DefinitionInvalid` names all that is wrong with it.
+
+        `use_worker_pool`: all its external nodes run in worker processes, not only those with `resources: cpu`.
+        """
         if not isinstance(workflow, Workflow):
             workflow = load(workflow, self.registry)
         data = encode({} if input is None else input)
         if execution_id and (len(execution_id) > 128 or not execution_id.isprintable()):
             raise InputInvalid("An execution id is 1 to 128 visible characters")
         live = await self.orchestrator.submit(
-            workflow, data, execution_id=execution_id, trigger=trigger, user_id=user_id
+            workflow,
+            data,
+            execution_id=execution_id,
+            trigger=trigger,
+            user_id=user_id,
+            use_worker_pool=use_worker_pool,
         )
         return Run(self, live.state.execution_id, live)
 

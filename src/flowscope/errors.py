@@ -26,7 +26,11 @@
     ├── NodeError                  a node's work failed; recorded, perhaps retried
     │   ├── ConfigInvalid          a node's config, after its expressions were worked out
     │   ├── NodeTimeout
+    │   │   └── WorkerTimeout      longer than a worker may take
     │   ├── NodeLost               the process that ran it died, or was stopped
+    │   │   └── WorkerLost         a worker process of the pool
+    │   ├── MemoryExceeded         it needed more memory than a worker may take
+    │   ├── HandlerUnreachable     a worker process cannot import the handler
     │   └── NodeDenied             refused by a guard: a path, an address, a capability that is off
     └── StoreError                 the journal is at fault
         ├── StoreLocked            another process owns the data directory
@@ -243,6 +247,34 @@ class NodeTimeout(NodeError):
 
 class NodeLost(NodeError):
     """The process that ran the node died, or was stopped, before it answered."""
+
+
+class WorkerTimeout(NodeTimeout):
+    """The task took longer than a worker may. It may be run again `chances` times, beside the node's own retries."""
+
+    def __init__(self, message: str, *, chances: int = 0) -> None:
+        self.chances = chances
+        super().__init__(message)
+
+
+class WorkerLost(NodeLost):
+    """The worker process died. The task may be run again `chances` times, beside the node's own retries."""
+
+    def __init__(self, message: str, *, chances: int = 0) -> None:
+        self.chances = chances
+        super().__init__(message)
+
+
+class MemoryExceeded(NodeError):
+    """The node needed more memory than a worker process may take."""
+
+    retryable = False
+
+
+class HandlerUnreachable(NodeError):
+    """A worker process cannot import the node's handler."""
+
+    retryable = False
 
 
 class NodeDenied(NodeError):

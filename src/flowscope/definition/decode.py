@@ -10,9 +10,10 @@ import hashlib
 import re
 from collections import defaultdict
 from itertools import count
+from typing import Any
 
 from flowscope.definition.document import DEFAULT, Limits, collector_paused, parse
-from flowscope.definition.policy import NO_POLICY, number, split
+from flowscope.definition.policy import NO_POLICY, number, split, whole
 from flowscope.definition.problems import Problems, name_of, refuse
 from flowscope.definition.workflow import JSON, Edge, Node, Pinned, Settings, Workflow
 
@@ -22,6 +23,7 @@ _NO_EDGE = Edge(id="", source="", target="")
 _NO_NODE = Node(id="", type="", label="", config={}, policy=NO_POLICY)
 _HANDLES = {"output_true": "true", "output_false": "false"}
 _FARTHEST = 10_000_000
+_MOST_AT_ONCE = 100_000
 
 
 def decode(document: bytes | str | dict[str, JSON], *, limits: Limits = DEFAULT) -> Workflow:
@@ -171,10 +173,23 @@ def _with_ids(edges: list[Edge]) -> list[Edge]:
 
 
 def _settings(value: dict[str, JSON], problems: Problems) -> Settings:
-    timeout = _object(value, "settings", "settings", problems).get("timeout")
-    if timeout is None:
-        return Settings()
-    return Settings(timeout=number(timeout, "settings.timeout", problems, least=0, unit="milliseconds") or 0)
+    written = _object(value, "settings", "settings", problems)
+    said: dict[str, Any] = {}
+    if written.get("timeout") is not None:
+        said["timeout"] = number(written["timeout"], "settings.timeout", problems, least=0, unit="milliseconds")
+    if written.get("concurrency") is not None:
+        said["concurrency"] = whole(
+            written["concurrency"], "settings.concurrency", problems, least=0, most=_MOST_AT_ONCE
+        )
+    if written.get("priority") is not None:
+        said["priority"] = whole(written["priority"], "settings.priority", problems, least=-1_000, most=1_000)
+    limits = _object(written, "typeConcurrency", "settings.typeConcurrency", problems)
+    if limits:
+        said["type_concurrency"] = {
+            kind: whole(most, f"settings.typeConcurrency.{kind}", problems, least=1, most=_MOST_AT_ONCE) or 1
+            for kind, most in limits.items()
+        }
+    return Settings(**{key: said_value for key, said_value in said.items() if said_value is not None})
 
 
 def _identifier(value: JSON, place: str, problems: Problems) -> str:

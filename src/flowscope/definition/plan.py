@@ -40,7 +40,7 @@ class NodePlan:
 
     __slots__ = (
         "after_error", "body", "by_handle", "catches", "continue_on_error", "handles", "id", "incoming", "is_trigger", "join_any",
-        "kind", "number", "on_lost", "onward", "retry", "role", "routes", "timeout",
+        "kind", "number", "on_lost", "onward", "retry", "role", "routes", "timeout", "unhurried",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +64,7 @@ class NodePlan:
         self.on_lost: OnLost = node.policy.on_lost
         self.retry = retry
         self.timeout = timeout
+        self.unhurried = node.policy.timeout == 0
         self.routes = routes
         self.handles = frozenset(routes)
         self.onward = routes.get(OUTPUT, ()) if self.handles <= {OUTPUT} else None

@@ -50,16 +50,21 @@ def number(
     return None
 
 
+def whole(value: JSON, place: str, problems: Problems, *, least: int, most: int, unit: str = "") -> int | None:
+    """As `number`, and whole."""
+    if isinstance(value, float) and not value.is_integer():
+        problems.add(place, f"must be a whole number, not {name_of(value)}")
+        return None
+    read = number(value, place, problems, least=least, most=most, unit=unit)
+    return None if read is None else int(read)
+
+
 def _milliseconds(value: JSON, place: str, problems: Problems) -> float | None:
     return number(value, place, problems, least=0, unit="milliseconds")
 
 
 def _attempts(value: JSON, place: str, problems: Problems) -> int | None:
-    if isinstance(value, float) and not value.is_integer():
-        problems.add(place, f"must be a whole number, not {name_of(value)}")
-        return None
-    read = number(value, place, problems, least=1, most=100, unit="attempts, the first included,")
-    return None if read is None else int(read)
+    return whole(value, place, problems, least=1, most=100, unit="attempts, the first included,")
 
 
 def _factor(value: JSON, place: str, problems: Problems) -> float | None:
@@ -118,6 +123,17 @@ def _one_of(*words: str) -> Callable[[JSON, str, Problems], str | None]:
     return read
 
 
+def _key(value: JSON, place: str, problems: Problems) -> str | None:
+    if isinstance(value, str) and 0 < len(value) <= 128 and value.isprintable() and "{{" not in value:
+        return value
+    problems.add(place, "must be a text of 1 to 128 visible characters; an expression cannot be used here")
+    return None
+
+
+def _count(value: JSON, place: str, problems: Problems) -> int | None:
+    return whole(value, place, problems, least=1, most=100_000)
+
+
 _RETRY_REMEDY = 'For example 3, or {"attempts": 3, "delay": 1000}'
 _RETRY_READERS: dict[str, Callable[[JSON, str, Problems], float | None]] = {
     "attempts": _attempts,
@@ -135,6 +151,8 @@ _READERS: dict[str, tuple[str, Callable[[JSON, str, Problems], JSON]]] = {
     "resources": ("resources", _one_of("io", "cpu")),
     "disabled": ("disabled", _flag),
     "cache": ("cache", _cache),
+    "concurrencyKey": ("concurrency_key", _key),
+    "concurrencyLimit": ("concurrency_limit", _count),
 }
 KEYS = frozenset(_READERS)
 """The config keys that belong to the engine, whatever the node's type."""

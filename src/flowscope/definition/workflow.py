@@ -36,7 +36,8 @@ class Retry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 class Policy(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """The part of `data.config` that every node has: how the engine treats it. `None` leaves it to the node's type.
 
-    `timeout` is milliseconds for one attempt; 0 means none.
+    `timeout` is milliseconds for one attempt; 0 means none. At most `concurrency_limit` external nodes with the same
+    `concurrency_key`, of whatever workflow, run at once.
     """
 
     retry: Retry | None = None
@@ -46,6 +47,8 @@ class Policy(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     on_lost: OnLost = "rerun"
     resources: Resources | None = None
     disabled: bool = False
+    concurrency_key: str = ""
+    concurrency_limit: int = 1
     cache: float = 0
     """Milliseconds for which a result answers for the same work; 0: never."""
 
@@ -81,9 +84,15 @@ class Edge(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """`settings` of a workflow. `timeout` is milliseconds for the whole run, 0 for none."""
+    """`settings` of a workflow. `timeout` is milliseconds for the whole run, 0 for none. At most `concurrency` of its
+    external nodes run at once, over all its executions (0: no limit), and of one type as `type_concurrency` says. Of what
+    waits to run, the higher `priority` goes first.
+    """
 
     timeout: float = 0
+    concurrency: int = 0
+    type_concurrency: dict[str, int] = {}
+    priority: int = 0
 
 
 class Workflow(msgspec.Struct, frozen=True):

@@ -26,6 +26,8 @@ def digest(state: State) -> str:
     ]  # fmt: skip
     if state.variables:  # a run without them has the digest it had before there were any
         facts.append([[name, prints.of(value)] for name, value in sorted(state.variables.items())])
+    if state.use_worker_pool:
+        facts.append("worker pool")
     return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
 
 

@@ -59,7 +59,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel",
 
 class ExecutionStarted(Event, frozen=True, gc=False, kw_only=True, tag=True):
     """`definition` is the hash of the workflow's document, empty for a run that is only reported. `fired`: a trigger started
-    it, not a person, so nodes do not answer from their pins.
+    it, not a person, so nodes do not answer from their pins. `use_worker_pool`: all external nodes run in worker processes.
 
     A run taken up from another names it in `parent_execution_id`, and in `origin` how: `retry` or `fork`, from the node
     `fork_from`. `until`: nothing beyond that node runs.
@@ -80,6 +80,7 @@ class ExecutionStarted(Event, frozen=True, gc=False, kw_only=True, tag=True):
     origin: str = ""
     fork_from: str = ""
     until: str = ""
+    use_worker_pool: bool = False
 
 
 class ExecutionPaused(Event, frozen=True, gc=False, kw_only=True, tag=True):

@@ -13,7 +13,7 @@ has the means (a pause, a limit or a turn's budget just leaves them there) and c
     failing      `Fail`, `Cancel`: back-off, an error handle, `continueOnError`, or the scope ends, and so outward
     containers   `Expand`: iterations open and close
     waiting      `Suspend`, `Fire`, `Signal`
-    recovery     `Pause`, `Resume`, `Recover`
+    recovery     `Pause`, `Resume`, `Recover`, `Lose`
     adopting     a `Start` that takes up where another execution left off
     settling     after each step, what follows by itself, the run's end among it
 
@@ -32,7 +32,7 @@ from flowscope.execution.decision import Decision, carried, record
 from flowscope.execution.events import ErrorInfo, ExecutionStarted, NodeStarted, NodeSucceeded, VariableSet
 from flowscope.execution.failing import cancel_run, fail
 from flowscope.execution.instructions import SetTimer
-from flowscope.execution.recovery import pause, recover, resume
+from flowscope.execution.recovery import lose, pause, recover, resume
 from flowscope.execution.settling import settle
 from flowscope.execution.state import Frame, State, node_started, node_succeeded
 from flowscope.execution.stimuli import (
@@ -44,6 +44,7 @@ from flowscope.execution.stimuli import (
     Expand,
     Fail,
     Fire,
+    Lose,
     Pause,
     Recover,
     Resume,
@@ -78,6 +79,7 @@ def _start(state: State, stimulus: Start, now: float, out: Decision) -> None:
         trigger=stimulus.trigger or plan.default_trigger, deadline=deadline,
         parent_execution_id=stimulus.parent_execution_id, caller=stimulus.caller, user_id=stimulus.user_id,
         fired=stimulus.fired, origin=stimulus.origin, fork_from=stimulus.fork_from, until=stimulus.until,
+        use_worker_pool=stimulus.use_worker_pool,
     )  # fmt: skip
     record(state, event, out)
     if deadline:
@@ -184,6 +186,14 @@ def _fail(state: State, stimulus: Fail, now: float, out: Decision) -> None:
         fail(state, *found, stimulus.error, stimulus.chance, now, out)
 
 
+def _lose(state: State, stimulus: Lose, now: float, out: Decision) -> None:
+    found = _answered(state, stimulus)
+    if found and found[0].status[found[1]] == st.RUNNING:
+        lose(state, *found, now, out, stimulus.error)
+    elif found:  # a container that was asked again: its iterations are not to be lost with the answer
+        fail(state, *found, stimulus.error, 0.5, now, out)
+
+
 def _suspend(state: State, stimulus: Suspend, now: float, out: Decision) -> None:
     found = _answered(state, stimulus)
     if found and found[0].status[found[1]] == st.RUNNING:
@@ -223,7 +233,7 @@ def _locate(state: State, node_id: str, path: str) -> tuple[Frame, int] | None:
     return None if frame is None or number is None else (frame, number)
 
 
-def _answered(state: State, stimulus: Succeed | Assign | Fail | Suspend | Expand) -> tuple[Frame, int] | None:
+def _answered(state: State, stimulus: Succeed | Assign | Fail | Lose | Suspend | Expand) -> tuple[Frame, int] | None:
     """The node an answer is for, if it is still that attempt's to give."""
     found = _locate(state, stimulus.node_id, stimulus.path)
     if found is None:
@@ -244,6 +254,7 @@ _DECIDE: dict[type[Stimulus], Callable[[State, Any, float, Decision], None]] = {
     Succeed: _succeed,
     Assign: _assign,
     Fail: _fail,
+    Lose: _lose,
     Suspend: _suspend,
     Expand: _expand,
     Fire: fire,

@@ -19,7 +19,12 @@ COMPLETE: Final = frozenset({"success", "error", "skipped"})
 # By the codes of `status.py`.
 SHOWN: Final = ("idle", "pending", "running", "pending", "pending", "running", "pending", "success", "error", "skipped", "skipped")  # fmt: skip
 DETAIL: Final = ("", "queued", "", "retrying", "waiting", "", "asking", "", "", "", "cancelled")
-_ERROR_DETAIL: Final = {"NodeTimeout": "timed out", "NodeLost": "lost"}
+_ERROR_DETAIL: Final = {
+    "NodeTimeout": "timed out",
+    "WorkerTimeout": "timed out",
+    "NodeLost": "lost",
+    "WorkerLost": "lost",
+}
 
 
 _FOR_WHAT: Final = {

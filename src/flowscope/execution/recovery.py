@@ -5,6 +5,8 @@ Recovery is not special: fold the journal, count what ran as lost, and ask again
 
 from __future__ import annotations
 
+import msgspec
+
 from flowscope.execution import status as st
 from flowscope.execution.containers import open_iterations
 from flowscope.execution.decision import Decision, record
@@ -15,6 +17,8 @@ from flowscope.execution.settling import settle
 from flowscope.execution.state import Frame, State
 from flowscope.execution.stimuli import Pause, Recover, Resume
 from flowscope.execution.waiting import ask_for
+
+_GONE = ErrorInfo("NodeLost", "The process that ran it ended before it answered", retryable=False)
 
 
 def pause(state: State, stimulus: Pause, now: float, out: Decision) -> None:
@@ -38,7 +42,7 @@ def recover(state: State, stimulus: Recover, now: float, out: Decision) -> None:
     for frame in list(state.frames.values()):
         for number, status in enumerate(frame.status):
             if status == st.RUNNING:
-                _lose(state, frame, number, now, out)
+                lose(state, frame, number, now, out, _GONE)
                 settle(state, now, out)
         for expansion in (frame.expansions or {}).values():
             expansion.asked = False
@@ -46,13 +50,12 @@ def recover(state: State, stimulus: Recover, now: float, out: Decision) -> None:
         _take_up(state, now, out)
 
 
-def _lose(state: State, frame: Frame, number: int, now: float, out: Decision) -> None:
+def lose(state: State, frame: Frame, number: int, now: float, out: Decision, error: ErrorInfo) -> None:
     """Lost attempts spend no retries: the node runs again, unless its policy says otherwise."""
     plan = frame.scope.nodes[number]
     attempt = frame.attempts[number]
     if plan.on_lost == "fail" or attempt >= MOST_ATTEMPTS:
-        error = ErrorInfo("NodeLost", "The process that ran it ended before it answered", retryable=False)
-        fail(state, frame, number, error, 0.5, now, out)
+        fail(state, frame, number, msgspec.structs.replace(error, retryable=False), 0.5, now, out)
         return
     outcome = "ask" if plan.on_lost == "ask" else "rerun"
     event = NodeLost(seq=state.seq + 1, at=now, node_id=plan.id, path=frame.path, attempt=attempt, outcome=outcome)

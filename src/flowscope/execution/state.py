@@ -83,7 +83,8 @@ class State:
 
     __slots__ = (
         "agenda", "caller", "dead", "deadline", "definition", "ended_at", "epoch", "error", "execution_id", "failing", "fired", "frames",
-        "input", "parent_execution_id", "paused", "plan", "root", "seq", "started_at", "status", "through", "trigger", "user_id",
+        "input", "parent_execution_id", "paused", "plan", "root", "seq", "started_at", "status", "through", "trigger", "use_worker_pool",
+        "user_id",
         "variables", "workflow_id", "workflow_name",
     )  # fmt: skip
 
@@ -100,6 +101,7 @@ class State:
         self.workflow_name = ""
         self.definition = ""
         self.user_id = ""
+        self.use_worker_pool = False
         self.trigger = ""
         self.fired = False
         self.parent_execution_id = ""
@@ -161,6 +163,7 @@ def _execution_started(state: State, event: ExecutionStarted) -> None:
     state.parent_execution_id = event.parent_execution_id
     state.user_id = event.user_id
     state.fired = event.fired
+    state.use_worker_pool = event.use_worker_pool
     state.input = recorded(event.input, event.input_blob) or b"{}"
     root = state.root
     for number in root.scope.roots:

@@ -89,6 +89,7 @@ class Start(Stimulus, frozen=True, gc=False, kw_only=True):
     kept: dict[tuple[str, str], Kept] = {}
     replaced: dict[str, Answered] = {}
     variables: tuple[KeptVariable, ...] = ()
+    use_worker_pool: bool = False
 
 
 class NodeStimulus(Stimulus, frozen=True, gc=False, kw_only=True):
@@ -126,6 +127,13 @@ class Fail(NodeStimulus, frozen=True, gc=False, kw_only=True):
     attempt: int
     error: ErrorInfo
     chance: float = 0.5
+
+
+class Lose(NodeStimulus, frozen=True, gc=False, kw_only=True):
+    """The process that ran the attempt is gone, and this one goes on: the node runs again, or what `onLost` says."""
+
+    attempt: int
+    error: ErrorInfo
 
 
 class Suspend(NodeStimulus, frozen=True, gc=False, kw_only=True):
@@ -192,5 +200,18 @@ class Recover(Stimulus, frozen=True, gc=False, kw_only=True):
 
 
 AnyStimulus: TypeAlias = (
-    Start | Begin | Succeed | Assign | Fail | Suspend | Expand | Fire | Signal | Cancel | Pause | Resume | Recover
+    Start
+    | Begin
+    | Succeed
+    | Assign
+    | Fail
+    | Lose
+    | Suspend
+    | Expand
+    | Fire
+    | Signal
+    | Cancel
+    | Pause
+    | Resume
+    | Recover
 )

@@ -68,12 +68,14 @@ class NodeType:
         resources: Resources = "io",
         retry: Retry | None = None,
         timeout: float = 0,
+        concurrency: int = 0,
         raw_fields: frozenset[str] = frozenset(),
         prepare: Callable[[dict[str, JSON]], dict[str, JSON]] | None = None,
         example: dict[str, JSON] | None = None,
         version: int = 1,
     ) -> None:
-        """`raw_fields` are not templates: the handler gets their text as it was written. `prepare` rewrites
+        """`resources` cpu: each attempt runs in a worker process, so the function must be found by importing
+        its module. At most `concurrency` nodes of this type run at once (0: no limit). `raw_fields` are not templates: the handler gets their text as it was written. `prepare` rewrites
         a config once, before its expressions are compiled (a bare path becomes an expression); it must
         leave what it does not know. `example` is a config as people write it, for the reference. A new `version`
         says that the same work now has another result: what was cached of the old one is not used."""
@@ -89,6 +91,7 @@ class NodeType:
         self.resources = resources
         self.retry = retry or Retry()
         self.timeout = timeout
+        self.concurrency = concurrency
         self.raw_fields = raw_fields
         self.prepare = prepare or (lambda config: config)
         self.example = example

@@ -9,14 +9,18 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from flowscope.definition.workflow import JSON
+import msgspec
+
 from flowscope.errors import ConfigInvalid, ExpressionError, FlowscopeError, NodeError
 from flowscope.execution.events import ErrorInfo
+from flowscope.execution.payload import Payload
 from flowscope.execution.state import Frame, State, encode_json, gather, key_of
 from flowscope.expressions import evaluate
 from flowscope.nodes.context import Body, NodeContext, Surroundings, Turn
 from flowscope.nodes.sdk import NodeConfig
+from flowscope.orchestrator.job import NONE, Job, Place, name_of
 from flowscope.orchestrator.payloads import PayloadStore
+from flowscope.orchestrator.ports import Limit
 from flowscope.orchestrator.program import Binding
 from flowscope.orchestrator.redaction import redactor_of, secret_values
 from flowscope.orchestrator.scope import NodeScope
@@ -26,6 +30,15 @@ if TYPE_CHECKING:
 
 LONGEST_MESSAGE = 4_000
 
+
+class HandlerFailed(Exception):
+    """What a handler raised in another process, as it was described there; the secrets in it are not blotted out yet."""
+
+    def __init__(self, info: ErrorInfo) -> None:
+        self.info = info
+        super().__init__(info.message)
+
+
 Speak = Callable[["Attempt", str, float, str], None]
 
 
@@ -34,9 +47,8 @@ class Attempt:
     touches nothing of the execution."""
 
     __slots__ = (
-        "arguments", "attempt", "binding", "frame", "held", "is_async", "is_cancelled", "key", "live", "number", "result_key",
-        "secrets",
-        "speak", "timeout",
+        "arguments", "attempt", "binding", "frame", "held", "in_pool", "input", "is_async", "is_cancelled", "key", "live", "number",
+        "result_key", "secrets", "speak", "timeout", "written",
     )  # fmt: skip
 
     def __init__(self, live: LiveExecution, frame: Frame, number: int, binding: Binding, speak: Speak) -> None:
@@ -47,6 +59,7 @@ class Attempt:
         self.binding = binding
         self.attempt = frame.attempts[number]
         self.key = (live.state.execution_id, frame.path, plan.id, self.attempt)
+        self.in_pool = binding.pooled or (live.state.use_worker_pool and binding.poolable)
         self.is_async = binding.type.is_async
         self.timeout = plan.timeout
         self.speak = speak
@@ -55,6 +68,20 @@ class Attempt:
         self.held = ""
         self.arguments: dict[str, Any] = {}
         self.result_key = ""
+        self.written = binding.written
+        self.input: bytes | None = None
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        return self.binding.limits
+
+    @property
+    def priority(self) -> int:
+        return self.live.state.plan.workflow.settings.priority
+
+    @property
+    def unhurried(self) -> bool:
+        return self.frame.scope.nodes[self.number].unhurried
 
     def prepare(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> None:
         """Work out what the handler takes; an `ExpressionError` or a `ConfigInvalid` is the attempt's failure."""
@@ -65,8 +92,12 @@ class Attempt:
         if binding.takes_config:
             self.arguments["config"] = binding.config or self._config(payloads, surroundings, now)
         if binding.takes_input:
-            self.arguments["input"] = _input(state, self.frame, self.number, payloads)
-        if binding.takes_context:
+            payload = _input(state, self.frame, self.number)
+            if self.in_pool:
+                self.input = payloads.build(payload)
+            else:
+                self.arguments["input"] = payloads.value(payload)
+        if binding.takes_context or self.in_pool:
             self.arguments["context"] = self._context(payloads, surroundings, now)
 
     def work(self, payloads: PayloadStore) -> str:
@@ -78,7 +109,34 @@ class Attempt:
         return found.hexdigest()
 
     def call(self) -> Any:
+        if self.in_pool:  # there is no pool after all
+            if self.input is not None:
+                self.arguments["input"] = msgspec.json.decode(self.input)
+            if not self.binding.takes_context:
+                self.arguments.pop("context", None)
         return self.binding.handler(**self.arguments)
+
+    def job(self) -> Job:
+        context: NodeContext = self.arguments["context"]
+        place = Place(
+            execution_id=context.execution_id,
+            workflow_id=context.workflow_id,
+            node_id=context.node_id,
+            node_name=context.node_name,
+            path=context.path,
+            attempt=context.attempt,
+            now=context.now,
+            handles=sorted(context.handles),
+            iteration=context.iteration,
+            body=context.body,
+        )
+        return Job(
+            handler=name_of(self.binding.type),
+            place=place,
+            surroundings=context.surroundings,
+            config=msgspec.Raw(encode_json(self.written)) if self.binding.takes_config else NONE,
+            input=NONE if self.input is None else msgspec.Raw(self.input),
+        )
 
     def cancel(self) -> None:
         self.is_cancelled = True
@@ -92,6 +150,9 @@ class Attempt:
     def stream(self, text: str) -> None:
         self.speak(self, "stream", 0, text)
 
+    def queued(self, detail: str) -> None:
+        self.speak(self, "queued", 0, detail)
+
     def _config(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> NodeConfig:
         binding = self.binding
         assert binding.template is not None
@@ -101,7 +162,8 @@ class Attempt:
             self.secrets.update(secret_values(names, surroundings))
         scope = NodeScope(self.live.state, self.frame, self.number, payloads, surroundings, names)
         config = cast("dict[str, Any]", evaluate(binding.template, scope, now=int(now), clock=time.monotonic))
-        return binding.type.parse({**config, **binding.raw})
+        self.written = {**config, **binding.raw}
+        return binding.type.parse(self.written)
 
     def _context(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> NodeContext:
         frame, number, state = self.frame, self.number, self.live.state
@@ -163,18 +225,22 @@ def _body(frame: Frame, number: int, payloads: PayloadStore) -> Body:
     )
 
 
-def _input(state: State, frame: Frame, number: int, payloads: PayloadStore) -> JSON:
+def _input(state: State, frame: Frame, number: int) -> Payload:
     expansion = (frame.expansions or {}).get(number)
     if expansion is None:
-        return payloads.value(gather(state, frame, number))
+        return gather(state, frame, number)
     # A container asked again: a loop gets its state; what a map's items were, it has already said.
-    return payloads.value(expansion.last or b"null") if expansion.items is None else None
+    return expansion.last or b"null" if expansion.items is None else b"null"
 
 
-def describe(error: BaseException, redact: Callable[[str], str] = str) -> ErrorInfo:
+def describe(error: BaseException, redact: Callable[[str], str] = str, *, longest: int = LONGEST_MESSAGE) -> ErrorInfo:
     """An exception as a fact: ours keep their facts, others get the line of the handler they came from."""
+    if isinstance(error, HandlerFailed):
+        info = error.info
+        message, code = redact(info.message)[:longest], redact(info.code)
+        return msgspec.structs.replace(info, message=message, code=code)
     name = type(error).__name__
-    message = redact(_words(error) or name)[:LONGEST_MESSAGE]
+    message = redact(_words(error) or name)[:longest]
     if isinstance(error, ConfigInvalid):
         place = error.problems[0].place if error.problems else ""
         return ErrorInfo(name, message, error.code, place=place, retryable=False)

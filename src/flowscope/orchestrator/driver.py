@@ -17,13 +17,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from flowscope.errors import FlowscopeError, StoreError, StoreUnavailable
+from flowscope.errors import FlowscopeError, StoreError, StoreUnavailable, WorkerLost, WorkerTimeout
 from flowscope.execution import machine
 from flowscope.execution import status as st
 from flowscope.execution.events import ErrorInfo
 from flowscope.execution.instructions import AnyInstruction, CancelNode, SetTimer, StartChild
 from flowscope.execution.state import Frame
-from flowscope.execution.stimuli import AnyStimulus, Fail, Fire
+from flowscope.execution.stimuli import AnyStimulus, Fail, Fire, Lose
 from flowscope.failpoints import failpoint
 from flowscope.log import get_logger
 from flowscope.nodes.context import Surroundings
@@ -235,6 +235,17 @@ class Driver:
             self._failed(live, frame, number, info, now)
         return now
 
+    def _unanswered(self, live: LiveExecution, attempt: Attempt, failure: BaseException, now: float) -> None:
+        """It has raised; or its process is gone, and it has another chance."""
+        frame, number = attempt.frame, attempt.number
+        error = attempt.failure(failure)
+        if isinstance(failure, WorkerLost | WorkerTimeout) and frame.losses(number) < failure.chances:
+            node_id, path = frame.scope.ids[number], frame.path
+            stimulus = Lose(node_id=node_id, path=path, attempt=attempt.attempt, error=error)
+            machine.decide(live.state, stimulus, now, live.decision)
+        else:
+            self._failed(live, frame, number, error, now)
+
     def _failed(self, live: LiveExecution, frame: Frame, number: int, error: ErrorInfo, now: float) -> None:
         stimulus = Fail(
             node_id=frame.scope.ids[number],
@@ -292,7 +303,7 @@ class Driver:
                 if attempt.result_key:
                     self._keeper.keep(attempt, answer, now)
             else:
-                self._failed(live, frame, number, attempt.failure(failure), now)
+                self._unanswered(live, attempt, failure, now)
         except st.IllegalTransition as error:
             self._crashed(live, error)
             return

@@ -66,6 +66,9 @@ class InlineRunner:
             lane.cancel()
         return True
 
+    def waiting(self, execution_id: str) -> dict[Key, str]:
+        return {}
+
     def statistics(self) -> dict[str, Any]:
         return {"running": len(self._running), "finished": self._finished}
 

@@ -54,7 +54,8 @@ def encode(value: JSON) -> bytes:
     return data
 
 
-def _must_fit(size: int) -> None:
+def must_fit(size: int) -> None:
+    """`PayloadTooLarge` for a value of more bytes than are kept."""
     if size > LARGEST:
         raise PayloadTooLarge(
             f"The value is {size / 1048576:.0f} MiB; at most {LARGEST // 1048576} MiB are kept. "
@@ -90,7 +91,7 @@ class PayloadStore:
         """The bytes themselves, or a reference if they are large; `PayloadTooLarge` beyond 64 MiB."""
         if len(data) <= INLINE:
             return data
-        _must_fit(len(data))
+        must_fit(len(data))
         sha256 = hashlib.sha256(data).hexdigest()
         self._fresh.append((sha256, data))
         self._unwritten[sha256] = data
@@ -123,7 +124,7 @@ class PayloadStore:
         if isinstance(payload, Group):
             parts = [self._build(part) for part in payload.parts]
             # Parts are shared, so a value can be far larger than what it is made of.
-            _must_fit(sum(map(len, parts)))
+            must_fit(sum(map(len, parts)))
             if payload.keys is None:
                 return b"[" + b",".join(parts) + b"]"
             fields = (_encode(key) + b":" + part for key, part in zip(payload.keys, parts, strict=True))

@@ -6,12 +6,15 @@ Times are epoch milliseconds. Bytes of events are newline-delimited JSON, opaque
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
 from flowscope.errors import StoreConflict, StoreError
+
+if TYPE_CHECKING:
+    from flowscope.orchestrator.job import Job
 
 UNENDED = ("pending", "running", "waiting")
 """The statuses of executions that have not ended."""
@@ -178,7 +181,7 @@ class Clock(Protocol):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel", omit_defaults=True):
-    """How far a running attempt is, 0 to 1. Shown, never kept."""
+    """How far a running attempt is, 0 to 1. Shown, never kept. `detail` says why it does not run yet, while it does not."""
 
     execution_id: str
     node_id: str
@@ -187,6 +190,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="came
     at: float = 0
     fraction: float = 0
     message: str = ""
+    detail: str = ""
 
 
 class Publisher(Protocol):
@@ -198,6 +202,13 @@ class Publisher(Protocol):
     def murmur(self, word: Progress | LogLine) -> None: ...
 
 
+class Limit(NamedTuple):
+    """At most so many attempts at once of those that name it; the name is for people too."""
+
+    name: str
+    most: int
+
+
 class Task(Protocol):
     """One attempt of one external node, ready to run. `call` gives the handler's answer or raises; it is awaited if
     `is_async`, else run in a thread. `timeout` is milliseconds, 0 for none."""
@@ -207,7 +218,38 @@ class Task(Protocol):
     key: tuple[str, str, str, int]
     """Execution, path, node, attempt."""
 
+    in_pool: bool
+    """Whether it is to run in a worker process, where there is a pool of them."""
+
+    secrets: set[str]
+    """Values it has been given that are blotted out of what it says and answers."""
+
+    @property
+    def limits(self) -> tuple[Limit, ...]: ...
+
+    @property
+    def priority(self) -> int:
+        """The higher goes first."""
+        ...
+
+    @property
+    def unhurried(self) -> bool:
+        """`timeout` 0 was said, and not just left out: a runner's own limit does not count."""
+        ...
+
     def call(self) -> Any: ...
+
+    def job(self) -> Job:
+        """The same for a worker process; `HandlerUnreachable` if it cannot be had there."""
+        ...
+
+    def progress(self, fraction: float, message: str) -> None: ...
+    def log(self, level: str, text: str) -> None: ...
+    def stream(self, text: str) -> None: ...
+
+    def queued(self, detail: str) -> None:
+        """Say why it does not run yet; with an empty text, that it does now."""
+        ...
 
     def cancel(self) -> None:
         """Let the handler see that it is to stop (`context.cancelled()`)."""
@@ -227,8 +269,8 @@ class Results(Protocol):
 
 
 class NodeRunner(Protocol):
-    """Runs tasks. `report` is called once for each, on the event loop: with the task, and the answer or the exception it
-    ended in."""
+    """Runs tasks. `report` is called once for each, on the event loop and after `run` has returned: with the task, and the
+    answer or the exception it ended in. A `WorkerLost` or `WorkerTimeout` says that it may well succeed elsewhere."""
 
     async def start(self) -> None: ...
 
@@ -240,6 +282,10 @@ class NodeRunner(Protocol):
 
     def cancel(self, key: tuple[str, str, str, int]) -> bool:
         """Stop that attempt; nothing is reported for it any more. False if it was not running."""
+        ...
+
+    def waiting(self, execution_id: str) -> Mapping[tuple[str, str, str, int], str]:
+        """The attempts of an execution that are not running yet, and what for, in words for people."""
         ...
 
     def statistics(self) -> dict[str, Any]: ...

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowscope.definition.plan import NodePlan, Plan, compile_plan
-from flowscope.definition.workflow import JSON, Node, Pinned, Workflow
+from flowscope.definition.workflow import JSON, Node, Pinned, Policy, Workflow
 from flowscope.errors import ConfigInvalid
 from flowscope.execution.state import encode_json
 from flowscope.expressions import Template, compile_template
 from flowscope.nodes.answer import Pass
 from flowscope.nodes.registry import Registry
 from flowscope.nodes.sdk import NodeConfig, NodeType, node
+from flowscope.orchestrator.ports import Limit
 
 _PASS = Pass()
 
@@ -28,10 +29,12 @@ def disabled() -> Pass:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """How one node runs. `config` is parsed already, or None when `template` is to be worked out for each attempt.
+    """How one node runs. `config` is parsed already, or None when `template` is to be worked out for each attempt; `written`
+    is what it was parsed from.
 
     `direct`: pure and not async, so it is called in the loop and may run ahead of the disk. `pinned` may answer for the
-    handler, and so may, for `ttl` milliseconds, an earlier result.
+    handler, and so may, for `ttl` milliseconds, an earlier result. `pooled`: in a worker process, always; `poolable`: where
+    the run asks for it.
     """
 
     type: NodeType
@@ -43,6 +46,10 @@ class Binding:
     takes_config: bool
     takes_input: bool
     takes_context: bool
+    written: dict[str, JSON]
+    pooled: bool
+    poolable: bool
+    limits: tuple[Limit, ...]
     pinned: Pinned | None = None
     ttl: float = 0
 
@@ -62,19 +69,14 @@ class Program:
         self.plan: Plan = compile_plan(workflow, registry)
         nodes = {node.id: node for node in workflow.nodes}
         # A large graph repeats itself: nodes alike in type, config and policy share one binding.
-        shared: dict[tuple[str, bytes, bool, str | None], Binding] = {}
+        shared: dict[tuple[str, bytes, Policy], Binding] = {}
         self.bindings: dict[NodePlan, Binding] = {}
         for scope in self.plan.scopes.values():
             for node_plan in scope.nodes:
                 node = nodes[node_plan.id]
-                key = (
-                    node.type,
-                    encode_json([node.config, node.pinned, node.policy.cache]),
-                    node.policy.disabled,
-                    node.policy.resources,
-                )
+                key = (node.type, encode_json([node.config, node.pinned]), node.policy)
                 if key not in shared:
-                    shared[key] = _bind(node, registry)
+                    shared[key] = _bind(node, workflow, registry)
                 self.bindings[node_plan] = shared[key]
         self.secrets = frozenset().union(*(_secrets(binding) for binding in shared.values()))
 
@@ -85,7 +87,7 @@ def _secrets(binding: Binding) -> frozenset[str]:
     return named | (binding.template.secrets if binding.template else frozenset())
 
 
-def _bind(node: Node, registry: Registry) -> Binding:
+def _bind(node: Node, workflow: Workflow, registry: Registry) -> Binding:
     found = registry.find(node.type)
     if found is None:
         raise LookupError(f"Node type {node.type!r} is not in the catalogue")
@@ -102,16 +104,39 @@ def _bind(node: Node, registry: Registry) -> Binding:
             config = None
     pinned = None if node_type is disabled else node.pinned
     kept = pinned is not None or node.policy.cache > 0
+    resources = node.policy.resources or node_type.resources
+    pooled = resources == "cpu" and node_type is not disabled
+    external = node_type.effects == "external" and node_type.role == "task"
     return Binding(
         type=node_type,
         handler=node_type.handler,
-        direct=node_type.effects == "pure" and not node_type.is_async and node.policy.resources != "cpu" and not kept,
+        direct=node_type.effects == "pure" and not node_type.is_async and not pooled and not kept,
         config=config,
         template=None if config is not None else template,
         raw=raw,
         takes_config="config" in node_type.takes,
         takes_input="input" in node_type.takes,
         takes_context="context" in node_type.takes,
+        written=written,
+        pooled=pooled,
+        poolable=external,
+        limits=_limits(node, node_type, workflow) if pooled or external else (),
         pinned=pinned,
         ttl=0 if node_type is disabled else node.policy.cache,
     )
+
+
+def _limits(node: Node, node_type: NodeType, workflow: Workflow) -> tuple[Limit, ...]:
+    """What an external node shares places with: its workflow, its type, whoever has its concurrency key."""
+    settings, policy = workflow.settings, node.policy
+    name = f"workflow {workflow.name or workflow.id}"
+    limits = []
+    if settings.concurrency:
+        limits.append(Limit(name, settings.concurrency))
+    if node_type.type in settings.type_concurrency:
+        limits.append(Limit(f"{node_type.type} in {name}", settings.type_concurrency[node_type.type]))
+    if node_type.concurrency:
+        limits.append(Limit(f"node type {node_type.type}", node_type.concurrency))
+    if policy.concurrency_key:
+        limits.append(Limit(f"key {policy.concurrency_key}", policy.concurrency_limit))
+    return tuple(limits)

@@ -72,6 +72,7 @@ class SubWorkflows:
                 trigger=_entrance(workflow),
                 caller=caller,
                 fired=live.state.fired,
+                use_worker_pool=live.state.use_worker_pool,
             )
             orchestrator.admit(workflow, child, begin)
         elif row.status in UNENDED:

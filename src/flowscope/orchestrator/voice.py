@@ -30,7 +30,7 @@ class Voice:
         self._thread = threading.get_ident()
 
     def speak(self, attempt: Attempt, kind: str, fraction: float, text: str) -> None:
-        """`kind` is `progress`, `stream`, or a log level."""
+        """`kind` is `progress`, `queued`, `stream`, or a log level."""
         if threading.get_ident() != self._thread:
             self._loop.call_soon_threadsafe(self.speak, attempt, kind, fraction, text)
             return
@@ -46,12 +46,15 @@ class Voice:
     def _say(self, attempt: Attempt, kind: str, fraction: float, text: str) -> None:
         if kind == "stream" and not text:
             return
-        word = self._progress(attempt, fraction, text) if kind == "progress" else self._line(attempt, kind, text)
+        if kind in ("progress", "queued"):
+            word: Progress | LogLine | None = self._progress(attempt, kind, fraction, text)
+        else:
+            word = self._line(attempt, kind, text)
         if word is not None:
             for publisher in self._publishers:
                 publisher.murmur(word)
 
-    def _progress(self, attempt: Attempt, fraction: float, text: str) -> Progress:
+    def _progress(self, attempt: Attempt, kind: str, fraction: float, text: str) -> Progress:
         execution_id, path, node_id, number = attempt.key
         return Progress(
             execution_id=execution_id,
@@ -60,7 +63,8 @@ class Voice:
             attempt=number,
             at=self._clock.now(),
             fraction=fraction,
-            message=text,
+            message=text if kind == "progress" else "",
+            detail=text if kind == "queued" else "",
         )
 
     def _line(self, attempt: Attempt, kind: str, text: str) -> LogLine | None:

@@ -182,11 +182,13 @@ class WorkflowOrchestrator:
         parent_execution_id: str = "",
         caller: Caller | None = None,
         fired: bool = False,
+        use_worker_pool: bool = False,
     ) -> LiveExecution:
         """Start an execution of a workflow that has been validated; returns when its start is durable.
 
         An execution id that exists already is refused: `ExecutionActive`, `ExecutionEnded`. `fired`: by a trigger, so that
-        no node answers from its pin.
+        no node answers from its pin. `use_worker_pool`: all its external nodes run in worker processes, not only those with
+        `resources: cpu`.
         """
         if trigger and not any(
             node.id == trigger and node.is_trigger for node in self.library.program(workflow).plan.root.nodes
@@ -199,6 +201,7 @@ class WorkflowOrchestrator:
             parent_execution_id=parent_execution_id,
             caller=caller,
             fired=fired,
+            use_worker_pool=use_worker_pool,
         )
         return await self.begin(workflow, start, execution_id)
 

@@ -25,7 +25,6 @@ from flowscope.live.settings import LiveSettings
 from flowscope.live.visualization_service import VisualizationService
 from flowscope.log import get_logger
 from flowscope.nodes.registry import Registry
-from flowscope.orchestrator.inline_runner import InlineRunner
 from flowscope.orchestrator.ports import Commit, Store
 from flowscope.orchestrator.state_manager import ExecutionStateManager
 from flowscope.server.credentials import PRINCIPAL, Credentials, Tickets
@@ -37,6 +36,7 @@ from flowscope.server.security import Rules
 from flowscope.server.settings import Settings
 from flowscope.server.studio import Studio
 from flowscope.server.waits import Waits
+from flowscope.workers.worker_pool import WorkflowWorkerPool
 
 log = get_logger("flowscope.server")
 
@@ -65,12 +65,13 @@ class Services:
         kept = replace(self.vault.surroundings(settings.surroundings), variables=self.variables)
         self.settings = settings = replace(settings, surroundings=kept)
         self.limits = Limits(document_bytes=settings.max_definition_bytes)
+        self.pool = WorkflowWorkerPool(settings.workers, registry=registry, surroundings=settings.surroundings)
         self.engine = Engine(
             settings.data_dir,
             registry=registry,
             surroundings=settings.surroundings,
             store=store,
-            runner=InlineRunner(settings.worker_concurrency),
+            runner=self.pool,
             grace=settings.grace,
         )
         self.library = WorkflowLibrary(self.database)

@@ -17,6 +17,7 @@ from flowscope.engine import surroundings_of
 from flowscope.errors import InputInvalid
 from flowscope.library import KeySettings
 from flowscope.nodes.context import Surroundings
+from flowscope.workers.settings import WorkerSettings
 
 MIB: Final = 1024 * 1024
 
@@ -37,9 +38,7 @@ class Settings:
     port: int = 3001
     data_dir: Path | None = Path(".flowscope")
 
-    worker_concurrency: int = 5
-    worker_timeout_ms: int = 30_000
-    worker_retry_attempts: int = 3
+    workers: WorkerSettings = field(default_factory=WorkerSettings)
 
     ui_refresh_interval_ms: int = 1_000
     ui_animation_enabled: bool = True
@@ -69,9 +68,7 @@ class Settings:
             host=source.read("FLOWSCOPE_HOST", _host, default.host, "an address to listen on, such as 127.0.0.1"),
             port=source.whole("FLOWSCOPE_PORT", default.port, 0, 65_535),
             data_dir=data_dir,
-            worker_concurrency=source.whole("WORKER_CONCURRENCY", default.worker_concurrency, 1, 1_024),
-            worker_timeout_ms=source.whole("WORKER_TIMEOUT", default.worker_timeout_ms, 1, 86_400_000),
-            worker_retry_attempts=source.whole("WORKER_RETRY_ATTEMPTS", default.worker_retry_attempts, 0, 100),
+            workers=WorkerSettings.from_environment(source.variables),
             ui_refresh_interval_ms=source.whole("UI_REFRESH_INTERVAL", default.ui_refresh_interval_ms, 16, 3_600_000),
             ui_animation_enabled=source.read(
                 "UI_ANIMATION_ENABLED", _truth, default.ui_animation_enabled, "true or false"

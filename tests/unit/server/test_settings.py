@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from flowscope.server import Settings
 def test_the_missions_defaults() -> None:
     settings = Settings.from_environment({})
     assert (settings.host, settings.port) == ("127.0.0.1", 3001)
-    assert (settings.worker_concurrency, settings.worker_timeout_ms, settings.worker_retry_attempts) == (5, 30_000, 3)
+    workers = settings.workers
+    assert (workers.concurrency, workers.timeout, workers.retry_attempts) == (max(5, os.cpu_count() or 1), 30_000, 3)
     assert (settings.ui_refresh_interval_ms, settings.ui_animation_enabled) == (1_000, True)
     assert settings.ui_color_theme == "dynamic"
     assert (settings.ws_path, settings.ws_heartbeat_interval_ms) == ("/ws/executions", 30_000)
@@ -23,9 +26,9 @@ def test_the_missions_defaults() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "field", "value"),
     [
-        ("WORKER_CONCURRENCY", "2", "worker_concurrency", 2),
-        ("WORKER_TIMEOUT", "100", "worker_timeout_ms", 100),
-        ("WORKER_RETRY_ATTEMPTS", "0", "worker_retry_attempts", 0),
+        ("WORKER_CONCURRENCY", "2", "workers.concurrency", 2),
+        ("WORKER_TIMEOUT", "100", "workers.timeout", 100),
+        ("WORKER_RETRY_ATTEMPTS", "0", "workers.retry_attempts", 0),
         ("UI_REFRESH_INTERVAL", "250", "ui_refresh_interval_ms", 250),
         ("UI_ANIMATION_ENABLED", "FALSE", "ui_animation_enabled", False),
         ("UI_ANIMATION_ENABLED", "", "ui_animation_enabled", True),
@@ -47,7 +50,7 @@ def test_the_missions_defaults() -> None:
     ],
 )
 def test_each_variable_is_read(name: str, text: str, field: str, value: Any) -> None:
-    assert getattr(Settings.from_environment({name: text}), field) == value
+    assert attrgetter(field)(Settings.from_environment({name: text})) == value
 
 
 @pytest.mark.parametrize(

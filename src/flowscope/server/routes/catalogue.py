@@ -71,10 +71,10 @@ async def get_config(services: Served) -> Response:
                 "colorTheme": settings.ui_color_theme,
             },
             "worker": {
-                "concurrency": settings.worker_concurrency,
-                "timeout": settings.worker_timeout_ms,
-                "retryAttempts": settings.worker_retry_attempts,
-                "pool": False,
+                "concurrency": settings.workers.concurrency,
+                "timeout": settings.workers.timeout,
+                "retryAttempts": settings.workers.retry_attempts,
+                "pool": True,
             },
             "websocket": {"path": settings.ws_path, "heartbeatInterval": settings.ws_heartbeat_interval_ms},
             "limits": {
