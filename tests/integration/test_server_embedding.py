@@ -18,7 +18,6 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from compatibility.live_server import listening, node, serving
-from flowscope.errors import InputInvalid
 from flowscope.server import Services, Settings, attach, enhanced_execute_workflow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -154,20 +153,25 @@ async def test_the_handler_without_flowscope_says_what_is_missing() -> None:
         assert response.status_code == 422 and "attach(app)" in response.json()["error"]
 
 
-async def test_realtime_can_be_said_to_be_off_and_the_pool_is_refused_rather_than_ignored() -> None:
+async def test_realtime_can_be_said_to_be_off_and_the_pool_is_used_where_it_is_asked_for() -> None:
     """Contract section 7, fault 11."""
     app = FastAPI()
     attach(app, MEMORY, find_workflow=_found)
 
     @app.post("/run")
     async def run(request: Request) -> Response:
-        return await enhanced_execute_workflow(request, use_realtime=False)
+        return await enhanced_execute_workflow(
+            request, use_realtime=False, use_worker_pool=request.headers.get("pool") == "yes"
+        )
 
     async with listening(app) as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
         assert (await client.post("/run", json={"workflowId": "x"})).status_code == 200
-    with pytest.raises(InputInvalid, match="use_worker_pool"):
-        await enhanced_execute_workflow(Request({"type": "http", "app": app}), use_worker_pool=True)
+        assert app.state.flowscope.pool.get_metrics()["totalTasks"] == 0
+        response = await client.post("/run", json={"workflowId": "x"}, headers={"pool": "yes"})
+        assert (response.status_code, response.json()["output"]) == (200, {"a": 1})
+        assert app.state.flowscope.pool.get_metrics()["completedTasks"] == 1
 
 
 async def _found(workflow_id: str) -> dict[str, Any] | None:
-    return {"nodes": [node("a", "manual_trigger")], "edges": []}
+    nodes = [node("a", "manual_trigger"), node("b", "simulate", output={"a": 1})]
+    return {"nodes": nodes, "edges": [{"source": "a", "target": "b"}]}

@@ -36,7 +36,7 @@ examples.
 
 A node's settings stand in `data.config`. Any of them may hold expressions, `{{ … }}`, unless it says *raw*.
 Every node has these beside its own: `retry`, `timeout`, `continueOnError`, `join`, `onLost`, `resources`,
-`disabled`, `cache`.
+`disabled`, `cache`, `concurrencyKey`, `concurrencyLimit`.
 
 A **pure** node only decides or shapes data: it may run again after a crash, and nobody can tell. An
 **external** one touches the world: it starts only when all it depends on is on disk. A **container** runs the

@@ -56,6 +56,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str = ""
     version: int | None = None
     user_id: str = ""
+    use_worker_pool: bool = False
 
 
 async def enhanced_execute_workflow(
@@ -65,14 +66,14 @@ async def enhanced_execute_workflow(
 
     The application must have been given to `flowscope.server.attach` (or be `create_app`'s own). `use_realtime` is there
     for the calls of old: a run that nobody watches costs nothing to show, so there is nothing to switch off.
-    `use_worker_pool` is not to be had yet, and is refused rather than ignored.
+    `use_worker_pool`: all external nodes of the run are run in worker processes, and not only those with `resources: cpu`.
     """
-    if use_worker_pool:
-        raise InputInvalid("use_worker_pool is not available in this version: leave it out; nodes run in this process")
     execution_id = ""
     try:
         services = services_of(request)
         order = await order_of(request, services)
+        if use_worker_pool:
+            order = msgspec.structs.replace(order, use_worker_pool=True)
         execution_id = order.execution_id
         live = await _run(services, order)
         execution_id = live.state.execution_id
@@ -156,7 +157,12 @@ async def start(services: Services, order: Order) -> LiveExecution:
     `ExecutionEnded`."""
     workflow = await services.workflow(order.workflow_id, order.version)
     return await services.engine.orchestrator.submit(
-        workflow, order.input, execution_id=order.execution_id, trigger=order.trigger, user_id=order.user_id
+        workflow,
+        order.input,
+        execution_id=order.execution_id,
+        trigger=order.trigger,
+        user_id=order.user_id,
+        use_worker_pool=order.use_worker_pool,
     )
 
 
