@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +190,7 @@ async def test_the_higher_priority_goes_first_and_equals_as_they_came(
 ) -> None:
     order: list[str] = []
     gate = tmp_path / "gate"
-    reports = [started(narrow, SampleTask(do="until", path=str(gate), node_id="first"))]
+    reports: list[Awaitable[Any]] = [started(narrow, SampleTask(do="until", path=str(gate), node_id="first"))]
     await until(lambda: narrow.statistics()["running"])
     for name, priority in (("a", 0), ("b", 5), ("c", 0), ("d", 5), ("e", -1)):
         task = SampleTask(node_id=name, priority=priority)
@@ -204,7 +204,7 @@ async def test_the_higher_priority_goes_first_and_equals_as_they_came(
 async def test_executions_take_turns(narrow: WorkflowWorkerPool, tmp_path: Path) -> None:
     order: list[str] = []
     gate = tmp_path / "gate"
-    reports = [started(narrow, SampleTask(do="until", path=str(gate), node_id="first"))]
+    reports: list[Awaitable[Any]] = [started(narrow, SampleTask(do="until", path=str(gate), node_id="first"))]
     await until(lambda: narrow.statistics()["running"])
     for execution, name in [("big", f"big{n}") for n in range(5)] + [("small", "small0"), ("small", "small1")]:
         reports.append(_noting(narrow, SampleTask(node_id=name, execution_id=execution), order))
