@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -71,14 +72,18 @@ class ExecutionUnsuccessful(NodeError):
 def surroundings_of(environment: Mapping[str, str], data_dir: Path | None) -> Surroundings:
     """What nodes may touch, as the environment says: `FLOWSCOPE_FILE_ROOTS` (separated like PATH; default the working
     directory), `FLOWSCOPE_ALLOW_PRIVATE_ADDRESSES=1`, `FLOWSCOPE_ENV` (names of variables that expressions may read,
-    separated by commas), `FLOWSCOPE_SECRET_<NAME>` (the secret `name`; the keys that seal the others are none)."""
+    separated by commas), `FLOWSCOPE_SECRET_<NAME>` (the secret `name`; the keys that seal the others are none),
+    `FLOWSCOPE_CODE_NODE=1`, `FLOWSCOPE_PYTHON_FUNCTIONS` and `FLOWSCOPE_COMMANDS` (lists separated by commas)."""
     roots = environment.get("FLOWSCOPE_FILE_ROOTS") or str(Path.cwd())
-    allowed = [name.strip() for name in environment.get("FLOWSCOPE_ENV", "").split(",") if name.strip()]
+    path = environment.get("PATH", os.defpath)
     return Surroundings(
         file_roots=tuple(Path(root).resolve() for root in roots.split(os.pathsep) if root),
         private=(data_dir.resolve(),) if data_dir else (),
         allow_private_addresses=environment.get("FLOWSCOPE_ALLOW_PRIVATE_ADDRESSES") == "1",
-        environment={name: environment[name] for name in allowed if name in environment},
+        code_nodes=environment.get("FLOWSCOPE_CODE_NODE") == "1",
+        python_functions=tuple(_listed(environment, "FLOWSCOPE_PYTHON_FUNCTIONS")),
+        commands={name: shutil.which(name, path=path) or "" for name in _listed(environment, "FLOWSCOPE_COMMANDS")},
+        environment={name: environment[name] for name in _listed(environment, "FLOWSCOPE_ENV") if name in environment},
         secrets={
             key.removeprefix(SECRET_PREFIX).lower(): value
             for key, value in environment.items()
@@ -90,6 +95,10 @@ def surroundings_of(environment: Mapping[str, str], data_dir: Path | None) -> Su
 def kept_surroundings(given: Surroundings, database: LibraryDatabase, keys: KeySettings) -> Surroundings:
     """Those, with the secrets, credentials and variables that are kept in a library."""
     return replace(Vault(database, keys).surroundings(given), variables=Variables(database))
+
+
+def _listed(environment: Mapping[str, str], variable: str) -> list[str]:
+    return [entry.strip() for entry in environment.get(variable, "").split(",") if entry.strip()]
 
 
 class _Feed:

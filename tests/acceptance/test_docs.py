@@ -118,7 +118,8 @@ def test_the_index_names_every_page() -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
 def test_the_number_of_node_types_is_right(page: str) -> None:
-    assert f"{len(BUILTIN)} node types" in (ROOT / page).read_text("utf-8")
+    found = re.search(r"More than (\d+) node types", (ROOT / page).read_text("utf-8"))
+    assert found and len(BUILTIN) > int(found[1])
 
 
 def test_the_picture_of_the_example_is_up_to_date() -> None:

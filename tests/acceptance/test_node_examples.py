@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,13 @@ async def outcome(type_: str, **surroundings: Any) -> Any:
 
 @pytest.mark.parametrize("type_", [type_ for type_ in TYPES if type_ not in SERVED])
 async def test_the_example_does_what_the_page_says(type_: str, root: Path) -> None:
-    output = await outcome(type_, file_roots=(root,))
+    output = await outcome(
+        type_,
+        file_roots=(root,),
+        code_nodes=True,
+        python_functions=("math.hypot",),
+        commands={"sort": shutil.which("sort") or ""},
+    )
     shown = example(type_)
     if "output" in shown:
         assert output == shown["output"]

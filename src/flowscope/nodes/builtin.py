@@ -5,6 +5,8 @@ from __future__ import annotations
 from flowscope.nodes import (
     approval,
     arithmetic,
+    code,
+    command,
     containers,
     csv_files,
     database,
@@ -15,6 +17,7 @@ from flowscope.nodes import (
     form,
     grouping,
     http,
+    python_function,
     rate_limit,
     response,
     shaping,
@@ -70,17 +73,17 @@ BUILTIN: tuple[NodeType, ...] = (
     csv_files.csv_processor,
     database.sqlite,
     http.http_request,
+    code.code,
+    code.javascript,
+    python_function.python_function,
+    command.execute_command,
     simulation.simulate,
 )
 
 ALIASES: dict[str, tuple[str, ...]] = {"set": ("edit_fields",)}
 
-_EXPRESSIONS = "Use set, with an expression {{ … }} as the value"
-
 INSTEAD: dict[str, str] = {
-    "javascript": f"{_EXPRESSIONS}, or install a package that offers a node type of your own",
-    "code": f"{_EXPRESSIONS}, or install a package that offers a node type of your own",
-    "function": f"{_EXPRESSIONS}, or install a package that offers a node type of your own",
+    "function": "Use javascript or code for code, python_function for a function of your own package",
     "chat_trigger": "Use manual_trigger: the run's input is its output, whoever starts it",
     "openai_gpt": "Use http_request with the service's HTTP interface",
     "ai_agent": "Use http_request with the service's HTTP interface",

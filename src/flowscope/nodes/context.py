@@ -20,11 +20,17 @@ class Surroundings:
 
     `file_roots` are resolved directories; `private` ones below them that stay closed (the data directory). `secrets`,
     `credentials` and `variables` may be other ones the next time they are looked at.
+    `code_nodes`: whether sandboxed code of the workflow's runs. `python_functions`: dotted names of functions that
+    may be called, `package.module.*` for all public ones of a module. `commands`: names of programs that may be run,
+    and where each is (empty where it was not found).
     """
 
     file_roots: tuple[Path, ...] = ()
     private: tuple[Path, ...] = ()
     allow_private_addresses: bool = False
+    code_nodes: bool = False
+    python_functions: tuple[str, ...] = ()
+    commands: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)

@@ -3,6 +3,7 @@ infinity."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -31,6 +32,37 @@ def stringify(value: JSON, indent: int = 0) -> str:
     """A value as JSON text; `indent` spaces a level, 0 for one line."""
     encoded = msgspec.json.encode(value)
     return (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
+
+
+def plain(value: object, field: str, path: str = "", depth: int = 0) -> JSON:
+    """A Python value as JSON: tuples become lists. `NodeError` names `field`, and where in it something stands that
+    JSON has not."""
+    if depth > MAX_DEPTH:
+        raise NodeError(f"{field}: nested deeper than {MAX_DEPTH} levels", code="NOT_JSON", retryable=False)
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int) and value in _RANGE:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain(each, field, f"{path}[{index}]", depth + 1) for index, each in enumerate(value)]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: plain(each, field, f"{path}.{key}"[-200:], depth + 1) for key, each in value.items()}
+    if isinstance(value, dict):
+        what = "an object with keys that are not text"
+    elif isinstance(value, int):
+        what = "a whole number of more than 64 bits"
+    elif isinstance(value, float):
+        what = "NaN or an infinity"
+    else:
+        what = f"a {type(value).__name__}"
+    at = f" at {path.lstrip('.')}" if path else ""
+    raise NodeError(
+        f"{field}: {what}{at}, which JSON has not. Answer with text, numbers, true, false, null, lists and objects",
+        code="NOT_JSON",
+        retryable=False,
+    )
 
 
 def _check(value: JSON, field: str) -> None:

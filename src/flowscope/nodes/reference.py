@@ -169,7 +169,7 @@ def _kind(field: dict[str, Any]) -> str:
         return f"`{field['$ref'].rpartition('/')[2]}`"
     if field.get("type") == "array":
         return f"list of {_kind(field.get('items', {}))}"
-    kind = str(field.get("type", "any"))
+    kind = "any" if isinstance(field.get("type", []), list) else field["type"]
     return {"string": "text", "integer": "whole number"}.get(kind, kind)
 
 

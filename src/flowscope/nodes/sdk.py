@@ -129,11 +129,21 @@ class NodeType:
         return []
 
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of the config, as forms use it."""
-        return self.config_model.model_json_schema(by_alias=True)
+        """JSON Schema of the config, as forms use it: every field has a description and a type, or a choice, or a
+        model. A field that takes any value has the types there are, as a list."""
+        schema = self.config_model.model_json_schema(by_alias=True)
+        for model in (schema, *schema.get("$defs", {}).values()):
+            for field in model.get("properties", {}).values():
+                if not _SAYS_WHAT & field.keys():
+                    field["type"] = list(_ANY)
+        return schema
 
     def __repr__(self) -> str:
         return f"NodeType({self.type!r})"
+
+
+_SAYS_WHAT = frozenset({"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf"})
+_ANY = ("string", "number", "boolean", "object", "array", "null")
 
 
 def node(type: str, **facts: Any) -> Callable[[Callable[..., Any]], NodeType]:
