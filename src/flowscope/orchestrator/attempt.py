@@ -247,7 +247,7 @@ def describe(error: BaseException, redact: Callable[[str], str] = str, *, longes
     if isinstance(error, NodeError):
         code = redact(_words(error.code))
         after = _milliseconds(error.retry_after)
-        return ErrorInfo(name, message, code, retryable=bool(error.retryable), retry_after=after)
+        return ErrorInfo(name, message, code, retryable=bool(error.retryable), retry_after=after or 0)
     if isinstance(error, ExpressionError):
         return ErrorInfo(name, message, detail=error.source[:200], retryable=False)
     if isinstance(error, FlowscopeError):

@@ -168,7 +168,7 @@ async def test_nothing_of_one_run_is_there_in_the_next(on: Bench) -> None:
 @pytest.mark.parametrize(("type_", "source"), [("code", "while True: pass"), ("javascript", "for (;;);")])
 async def test_a_cancelled_run_is_killed(on: Bench, type_: str, source: str) -> None:
     begun = asyncio.Event()
-    on.heard.log = lambda level, text: loop.call_soon_threadsafe(begun.set)  # type: ignore[method-assign]
+    on.heard.log = lambda level, text: loop.call_soon_threadsafe(begun.set)  # type: ignore[method-assign, assignment]
     loop = asyncio.get_running_loop()
     say = "print('go')\n" if type_ == "code" else "console.log('go')\n"
     task = asyncio.create_task(on.run(type_, {"code": say + source}, {}))
