@@ -8,6 +8,8 @@ export interface Problem {
   readonly place: string;
   readonly message: string;
   readonly remedy: string;
+  /** The node it is about, where it is about one. */
+  readonly nodeId?: string;
 }
 
 /** JSON Schema, as far as pydantic writes it. */

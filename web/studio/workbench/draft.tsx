@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import type { Editor } from "../../canvas/editor.ts";
 import { documentOf, type Graph } from "../../canvas/graph.ts";
+import { located } from "../../canvas/problems.ts";
 import { type Api, ApiError, type StoredWorkflow } from "../../execution/api.ts";
 import type { Problem } from "../../protocol/document.ts";
 import { useServices } from "../services.tsx";
@@ -31,7 +32,7 @@ export class Draft {
     this.#saved = editor.graph;
     this.version = stored.version;
     this.activeVersion = stored.activeVersion;
-    this.problems = stored.problems;
+    this.problems = located(stored.problems, editor.graph);
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -98,7 +99,7 @@ export class Draft {
       const stored = await this.#api.save(documentOf(graph), this.version, false);
       this.version = stored.version;
       this.activeVersion = stored.activeVersion;
-      this.problems = stored.problems;
+      this.problems = located(stored.problems, graph);
       this.#saved = graph;
       this.#tell(this.#editor.graph === graph ? "saved" : "waiting");
     } catch (error) {

@@ -7,10 +7,11 @@
  */
 
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
 import { Canvas } from "../../canvas/canvas.tsx";
 import type { Editor } from "../../canvas/editor.ts";
 import { nodeOf } from "../../canvas/graph.ts";
+import { byNode } from "../../canvas/problems.ts";
 import { usePrimary } from "../../execution/react/hooks.ts";
 import type { RunStore } from "../../execution/run-store.ts";
 import { Selection } from "../../execution/selection.ts";
@@ -35,6 +36,7 @@ export function Workbench({ editor, store, stale, problems, onRunNode, banner }:
   const services = useServices();
   const selection = useUrlSelection(editor);
   const primary = usePrimary(selection);
+  const marked = useMemo(() => byNode(problems), [problems]);
   const canvas = (
     <>
       {banner}
@@ -43,7 +45,10 @@ export function Workbench({ editor, store, stale, problems, onRunNode, banner }:
         store={store}
         stale={stale}
         selection={selection}
-        problems={problems}
+        problems={marked}
+        refresh={services.config.ui.refreshInterval}
+        skew={services.runs.connection.skew}
+        motion={services.config.ui.animationEnabled}
         catalogue={services.catalogue}
         {...(onRunNode ? { onRunNode } : {})}
       />

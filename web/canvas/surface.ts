@@ -1,0 +1,732 @@
+/** What happens on the canvas: the view, hovering, dragging, connecting, selecting, keys. The hook that `Canvas` is drawn from. */
+
+import {
+  type Connection,
+  type FinalConnectionState,
+  type Node,
+  type ReactFlowProps,
+  useReactFlow,
+  type Viewport,
+} from "@xyflow/react";
+import {
+  type ClipboardEvent,
+  type DragEvent,
+  type HTMLAttributes,
+  type KeyboardEvent,
+  type PointerEvent,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
+import { useSelected } from "../execution/react/hooks.ts";
+import { ERROR } from "../execution/status.ts";
+import type { NodeType, WorkflowNode } from "../protocol/document.ts";
+import type { CanvasProps } from "./canvas.tsx";
+import { edgesOf } from "./edges.ts";
+import { type Clipping, freshId } from "./editor.ts";
+import { BODY_HEADER, BODY_PADDING, type Box, CARD_HEIGHT, CARD_WIDTH, GAP_X } from "./geometry.ts";
+import { indexOf, nodeOf, titleOf, withBodies } from "./graph.ts";
+import { tidy } from "./layout.ts";
+import { neighbour } from "./neighbours.ts";
+import { placesOf } from "./places.ts";
+import { portsOf } from "./ports.ts";
+import type { Stage } from "./stage.ts";
+
+/** What can be done with the canvas from outside. */
+export interface CanvasHandle {
+  /** Bring a node into view and select it. */
+  show(nodeId: string): void;
+  fit(): void;
+  tidy(): void;
+  /** The next failed node, in the order of the definition. */
+  nextError(): void;
+  openPalette(): void;
+}
+
+interface Drag {
+  readonly ids: ReadonlySet<string>;
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Where a node from the palette goes: after a node, or to a place, or wherever there is room. */
+interface Wanted {
+  readonly title: string;
+  readonly after?: string;
+  readonly handle?: string;
+  readonly place?: { x: number; y: number };
+}
+
+export type Surface = ReturnType<typeof useSurface>;
+
+export const NODE_MIME = "application/x-flowscope-node";
+
+export function useSurface(
+  props: CanvasProps,
+  stage: Stage | null,
+  wrapper: RefObject<HTMLDivElement | null>,
+) {
+  const { editor, store, selection, catalogue, onReady, onOpen } = props;
+  const flow = useReactFlow();
+  const graph = useSyncExternalStore(editor.subscribe, () => editor.graph);
+  const selected = useSelected(selection);
+  const [held, setHeld] = useState<readonly string[]>([]);
+  const [far, setFar] = useState(false);
+  const [hover, setHover] = useState("");
+  const [drag, setDrag] = useState<Drag | null>(null);
+  const [filter, setFilter] = useState<ReadonlySet<number> | null>(null);
+  const [selectedEdge, setSelectedEdge] = useState("");
+  const [palette, setPalette] = useState<Wanted | null>(null);
+  const [marquee, setMarquee] = useState<Box | null>(null);
+  const [notice, setNotice] = useState("");
+  const [hints, setHints] = useState(false);
+  const marqueeFrom = useRef<{ x: number; y: number } | null>(null);
+  const dragFrom = useRef<{ x: number; y: number; ids: Set<string> } | null>(null);
+  const pressedHandle = useRef(0);
+
+  const say = useCallback((text: string) => setNotice(text), []);
+  useEffect(() => {
+    if (!notice) return;
+    const timer = setTimeout(() => setNotice(""), 4_000);
+    return () => clearTimeout(timer);
+  }, [notice]);
+
+  // --- the view ---
+
+  const settle = useCallback(() => {
+    if (!stage) return;
+    const always = selected.size <= 50 ? selected : [];
+    const next = stage.near(hover ? [...always, hover] : always);
+    setHeld((last) => (last.length === next.length && last.every((id, n) => id === next[n]) ? last : next));
+    setFar(stage.far);
+  }, [stage, selected, hover]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new graph has other nodes near
+  useEffect(settle, [settle, graph]);
+
+  const goTo = useCallback(
+    (view: Viewport, smooth = true) => {
+      const calm =
+        !smooth || matchMedia("(prefers-reduced-motion: reduce)").matches || props.motion === false;
+      void flow.setViewport(view, calm ? {} : { duration: 220 });
+      if (calm) {
+        stage?.setView(view);
+        settle();
+      }
+    },
+    [flow, stage, settle, props.motion],
+  );
+  const fit = useCallback(
+    (smooth = true) => {
+      if (!stage) return;
+      const { width, height } = stage.size;
+      const { bounds } = placesOf(editor.graph, catalogue);
+      if (!bounds.width || !width) return goTo({ x: width / 2 - 108, y: height / 2 - 80, zoom: 1 }, false);
+      const [left, top, right, bottom] = [48, 72, 48, 72];
+      const zoom = Math.min(
+        1.1,
+        (width - left - right) / bounds.width,
+        (height - top - bottom) / bounds.height,
+      );
+      goTo(
+        {
+          zoom: Math.max(0.02, zoom),
+          x: left + (width - left - right - bounds.width * zoom) / 2 - bounds.x * zoom,
+          y: top + (height - top - bottom - bounds.height * zoom) / 2 - bounds.y * zoom,
+        },
+        smooth,
+      );
+    },
+    [stage, editor, catalogue, goTo],
+  );
+  const lookAt = useCallback(
+    (x: number, y: number, zoom?: number) => {
+      if (!stage) return;
+      const { width, height } = stage.size;
+      const wanted = zoom ?? stage.view.zoom;
+      goTo({ zoom: wanted, x: width / 2 - x * wanted, y: height / 2 - y * wanted }, zoom !== undefined);
+    },
+    [stage, goTo],
+  );
+  const show = useCallback(
+    (id: string) => {
+      const n = indexOf(editor.graph).number.get(id);
+      if (n === undefined || !stage) return;
+      const places = placesOf(editor.graph, catalogue);
+      selection.select(id);
+      lookAt(
+        places.x[n] + places.width[n] / 2,
+        places.y[n] + Math.min(places.height[n], 200) / 2,
+        Math.max(0.9, stage.view.zoom),
+      );
+    },
+    [editor, catalogue, selection, stage, lookAt],
+  );
+  /** Select, and move the view only if the node is not in it. */
+  const step = useCallback(
+    (id: string) => {
+      const n = indexOf(editor.graph).number.get(id);
+      if (n === undefined || !stage) return;
+      selection.select(id);
+      const places = placesOf(editor.graph, catalogue);
+      const { view, size } = stage;
+      const [x, y] = [places.x[n] * view.zoom + view.x, places.y[n] * view.zoom + view.y];
+      const inside =
+        x > 8 &&
+        y > 8 &&
+        x + places.width[n] * view.zoom < size.width - 8 &&
+        y + 84 * view.zoom < size.height - 8;
+      if (!inside) lookAt(places.x[n] + places.width[n] / 2, places.y[n] + 42, view.zoom);
+    },
+    [editor, catalogue, selection, stage, lookAt],
+  );
+  const fitted = useRef<Stage | null>(null);
+  useEffect(() => {
+    if (!stage || fitted.current === stage) return;
+    fitted.current = stage;
+    fit(false);
+  }, [stage, fit]);
+
+  // --- adding ---
+
+  const insert = useCallback(
+    (type: NodeType, wanted: Wanted) => {
+      const node = placedNode(type, wanted, props, stage);
+      const edges = [];
+      if (wanted.after && type.role !== "trigger" && type.role !== "error_trigger") {
+        const handle = wanted.handle ?? "output";
+        edges.push({
+          id: `${wanted.after}${handle === "output" ? "" : `:${handle}`}->${node.id}`,
+          source: wanted.after,
+          target: node.id,
+          ...(handle === "output" ? {} : { sourceHandle: handle }),
+        });
+      }
+      editor.add([node], edges, `add ${type.title}`);
+      step(node.id);
+    },
+    [editor, props, stage, step],
+  );
+  const openPalette = useCallback(
+    (wanted?: Wanted) => {
+      if (editor.readOnly) return;
+      const after = selection.primary;
+      const node = after ? nodeOf(editor.graph, after) : undefined;
+      const ports = node ? portsOf(node, editor.graph, catalogue).outputs : [];
+      setPalette(
+        wanted ?? (node ? { title: titleOf(node), after, handle: ports[0] ?? "output" } : { title: "" }),
+      );
+    },
+    [editor, selection, catalogue],
+  );
+  const addAfter = useCallback(
+    (nodeId: string, handle: string) => {
+      if (performance.now() - pressedHandle.current > 400) return;
+      const node = nodeOf(editor.graph, nodeId);
+      if (node) openPalette({ title: titleOf(node), after: nodeId, handle });
+    },
+    [editor, openPalette],
+  );
+  const closePalette = useCallback(() => {
+    setPalette(null);
+    wrapper.current?.focus({ preventScroll: true });
+  }, [wrapper]);
+  const addFromPalette = useCallback(
+    (type: NodeType) => {
+      insert(type, palette ?? { title: "" });
+      closePalette();
+    },
+    [insert, palette, closePalette],
+  );
+
+  // --- doing ---
+
+  const arrangeAll = useCallback(() => {
+    editor.change(
+      tidy(editor.graph, (type) => catalogue.get(type)?.role === "container"),
+      "tidy up",
+    );
+    requestAnimationFrame(() => fit());
+  }, [editor, catalogue, fit]);
+  const removeSelected = useCallback(() => {
+    if (editor.readOnly) return;
+    editor.remove(selection.ids, selectedEdge ? [selectedEdge] : []);
+    setSelectedEdge("");
+    selection.clear();
+  }, [editor, selection, selectedEdge]);
+  const nextError = useCallback(() => {
+    if (!store) return;
+    const failed = store.ids.filter(
+      (_, n) => store.codes[n] === ERROR && indexOf(editor.graph).number.has(store.ids[n]),
+    );
+    if (!failed.length) return say("Nothing has failed");
+    // The innermost comes last in the definition; a container fails because of it.
+    const at = failed.indexOf(selection.primary);
+    show(failed[(at + 1) % failed.length]);
+  }, [store, editor, selection, show, say]);
+  const toggleDisabled = useCallback(() => {
+    for (const id of selection.ids) {
+      const node = nodeOf(editor.graph, id);
+      if (node) editor.setConfig(id, "disabled", node.data.config?.disabled === true ? undefined : true);
+    }
+  }, [editor, selection]);
+
+  useEffect(() => {
+    onReady?.({ show, fit, tidy: arrangeAll, nextError, openPalette: () => openPalette() });
+    return () => onReady?.(null);
+  }, [onReady, show, fit, arrangeAll, nextError, openPalette]);
+
+  // --- React Flow's events ---
+
+  const flowProps = useMemo((): Partial<ReactFlowProps<Node<Record<string, never>, "card">>> => {
+    const select = (event: { shiftKey: boolean; ctrlKey: boolean; metaKey: boolean }, id: string) => {
+      setSelectedEdge("");
+      if (event.shiftKey || event.ctrlKey || event.metaKey) selection.toggle(id);
+      else selection.select(id);
+    };
+    return {
+      onMove: (_, view) => stage?.setView(view),
+      onMoveEnd: (_, view) => {
+        stage?.setView(view);
+        settle();
+      },
+      onNodeClick: (event, node) => select(event, node.id),
+      onNodeDoubleClick: (_, node) => {
+        if (stage?.far) show(node.id);
+        else onOpen?.(node.id);
+      },
+      onPaneClick: (event) => {
+        if (!stage || !wrapper.current) return;
+        const box = wrapper.current.getBoundingClientRect();
+        const point = stage.toGraph(event.clientX - box.left, event.clientY - box.top);
+        const places = placesOf(editor.graph, catalogue);
+        const n = places.at(point.x, point.y);
+        // A container's body is ground; its head and cards are in React Flow unless there is too much of it.
+        if (n >= 0 && (!places.container[n] || point.y < places.y[n] + BODY_HEADER)) {
+          return select(event, editor.graph.nodes[n].id);
+        }
+        const edges = edgesOf(editor.graph, catalogue);
+        const e = edges.at(point.x, point.y, 9 / stage.view.zoom, places);
+        setSelectedEdge(e < 0 ? "" : edges.ids[e]);
+        selection.clear();
+      },
+      onNodeDragStart: (_, node) => {
+        const chosen = selection.ids.has(node.id) ? selection.ids : new Set([node.id]);
+        dragFrom.current = { x: node.position.x, y: node.position.y, ids: withBodies(editor.graph, chosen) };
+      },
+      onNodeDrag: (_, node) => {
+        const from = dragFrom.current;
+        if (!from || !stage) return;
+        const [x, y] = [node.position.x - from.x, node.position.y - from.y];
+        const { number } = indexOf(editor.graph);
+        setDrag({ ids: from.ids, x, y });
+        stage.setShift(new Set([...from.ids].map((id) => number.get(id) ?? -1)), x, y);
+      },
+      onNodeDragStop: (_, node) => {
+        const from = dragFrom.current;
+        dragFrom.current = null;
+        setDrag(null);
+        stage?.setShift(null, 0, 0);
+        if (from) dropNodes(props, from.ids, node.position.x - from.x, node.position.y - from.y);
+      },
+      onConnectStart: () => {
+        pressedHandle.current = performance.now();
+      },
+      onConnect: (connection: Connection) => {
+        const refusal = editor.connect(endsOf(connection));
+        if (refusal) say(refusal);
+      },
+      onConnectEnd: (event: MouseEvent | TouchEvent, state: FinalConnectionState) => {
+        if (
+          state.isValid ||
+          !state.fromNode ||
+          !stage ||
+          !wrapper.current ||
+          state.fromHandle?.type !== "source"
+        )
+          return;
+        if (performance.now() - pressedHandle.current < 250) return;
+        const box = wrapper.current.getBoundingClientRect();
+        const { clientX, clientY } = "changedTouches" in event ? event.changedTouches[0] : event;
+        const place = stage.toGraph(clientX - box.left, clientY - box.top);
+        const n = placesOf(editor.graph, catalogue).at(place.x, place.y);
+        const source = nodeOf(editor.graph, state.fromNode.id);
+        if (
+          n >= 0 &&
+          editor.graph.nodes[n].id !== state.fromNode.id &&
+          editor.graph.nodes[n].id !== source?.parentId
+        ) {
+          const refusal = editor.connect(
+            endsOf({
+              source: state.fromNode.id,
+              target: editor.graph.nodes[n].id,
+              sourceHandle: state.fromHandle.id ?? null,
+              targetHandle: null,
+            }),
+          );
+          if (refusal) say(refusal);
+          return;
+        }
+        openPalette({
+          title: source ? titleOf(source) : "",
+          after: state.fromNode.id,
+          handle: state.fromHandle.id ?? "output",
+          place: { x: place.x, y: place.y - CARD_HEIGHT / 2 },
+        });
+      },
+    };
+  }, [stage, settle, selection, editor, catalogue, wrapper, show, say, onOpen, openPalette, props]);
+
+  // --- pointer, keys, clipboard, drop ---
+
+  const events = useMemo((): HTMLAttributes<HTMLDivElement> => {
+    const point = (event: { clientX: number; clientY: number }) => {
+      const box = wrapper.current!.getBoundingClientRect();
+      return { x: event.clientX - box.left, y: event.clientY - box.top };
+    };
+    return {
+      onPointerMove: (event: PointerEvent) => {
+        const from = marqueeFrom.current;
+        if (from) {
+          const to = point(event);
+          setMarquee({
+            x: Math.min(from.x, to.x),
+            y: Math.min(from.y, to.y),
+            width: Math.abs(to.x - from.x),
+            height: Math.abs(to.y - from.y),
+          });
+          return;
+        }
+        if (event.buttons || !stage || event.pointerType === "touch") return;
+        const { x, y } = stage.toGraph(point(event).x, point(event).y);
+        const places = placesOf(editor.graph, catalogue);
+        const n = places.at(x, y);
+        setHover(n >= 0 ? editor.graph.nodes[n].id : "");
+      },
+      onPointerDownCapture: (event: PointerEvent) => {
+        if (
+          !event.shiftKey ||
+          event.button !== 0 ||
+          !(event.target as Element).classList.contains("react-flow__pane")
+        )
+          return;
+        event.stopPropagation();
+        event.preventDefault();
+        marqueeFrom.current = point(event);
+        wrapper.current!.setPointerCapture(event.pointerId);
+      },
+      onPointerUp: (event: PointerEvent) => {
+        const from = marqueeFrom.current;
+        if (!from || !stage) return;
+        marqueeFrom.current = null;
+        setMarquee(null);
+        const to = point(event);
+        const [a, b] = [
+          stage.toGraph(Math.min(from.x, to.x), Math.min(from.y, to.y)),
+          stage.toGraph(Math.max(from.x, to.x), Math.max(from.y, to.y)),
+        ];
+        const places = placesOf(editor.graph, catalogue);
+        const box = { x: a.x, y: a.y, width: b.x - a.x, height: b.y - a.y };
+        const inside = places
+          .within(box)
+          .filter(
+            (n) =>
+              !places.container[n] ||
+              (places.x[n] >= a.x &&
+                places.y[n] >= a.y &&
+                places.x[n] + places.width[n] <= b.x &&
+                places.y[n] + places.height[n] <= b.y),
+          );
+        selection.set([...selection.ids, ...inside.map((n) => editor.graph.nodes[n].id)]);
+      },
+      onKeyDown: (event: KeyboardEvent) => {
+        if (isTyping(event.target)) return;
+        const mod = event.ctrlKey || event.metaKey;
+        const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+        const primary = selection.primary;
+        const act = ((): (() => void) | undefined => {
+          if (mod) {
+            return {
+              z: () => (event.shiftKey ? editor.redo() : editor.undo()),
+              y: () => editor.redo(),
+              a: () => selection.set(editor.graph.nodes.map((node) => node.id)),
+              d: () => {
+                const made = editor.paste(editor.copy(selection.ids), { x: 36, y: 36 });
+                selection.set(made);
+              },
+            }[key];
+          }
+          if (event.altKey && key.startsWith("Arrow")) return () => nudge(props, key);
+          return {
+            ArrowRight: () => step(neighbour(editor.graph, catalogue, primary, "right")),
+            ArrowLeft: () => step(neighbour(editor.graph, catalogue, primary, "left")),
+            ArrowUp: () => step(neighbour(editor.graph, catalogue, primary, "up")),
+            ArrowDown: () => step(neighbour(editor.graph, catalogue, primary, "down")),
+            Delete: removeSelected,
+            Backspace: removeSelected,
+            Escape: () => {
+              selection.clear();
+              setSelectedEdge("");
+              setHints(false);
+            },
+            Enter: () => primary && onOpen?.(primary),
+            n: () => openPalette(),
+            c: () => primary && !editor.readOnly && setConnecting(primary),
+            d: () => !editor.readOnly && toggleDisabled(),
+            e: nextError,
+            f: () => fit(),
+            t: () => !editor.readOnly && arrangeAll(),
+            "+": () => void flow.zoomIn({ duration: 120 }),
+            "=": () => void flow.zoomIn({ duration: 120 }),
+            "-": () => void flow.zoomOut({ duration: 120 }),
+            "?": () => setHints((shown) => !shown),
+          }[key];
+        })();
+        if (!act) return;
+        event.preventDefault();
+        event.stopPropagation();
+        act();
+      },
+      onCopy: (event: ClipboardEvent) => {
+        if (isTyping(event.target) || !selection.ids.size) return;
+        event.preventDefault();
+        event.clipboardData.setData("text/plain", JSON.stringify(editor.copy(selection.ids), null, 2));
+      },
+      onCut: (event: ClipboardEvent) => {
+        if (isTyping(event.target) || !selection.ids.size || editor.readOnly) return;
+        event.preventDefault();
+        event.clipboardData.setData("text/plain", JSON.stringify(editor.copy(selection.ids), null, 2));
+        removeSelected();
+      },
+      onPaste: (event: ClipboardEvent) => {
+        if (isTyping(event.target) || editor.readOnly) return;
+        const clipping = clippingOf(event.clipboardData.getData("text/plain"));
+        if (!clipping) return say("What was copied are no nodes");
+        event.preventDefault();
+        selection.set(editor.paste(clipping, { x: 36, y: 36 }));
+      },
+      onDragOver: (event: DragEvent) => {
+        if (!event.dataTransfer.types.includes(NODE_MIME)) return;
+        event.preventDefault();
+        event.dataTransfer.dropEffect = "copy";
+      },
+      onDrop: (event: DragEvent) => {
+        const type = catalogue.get(event.dataTransfer.getData(NODE_MIME));
+        if (!type || !stage) return;
+        event.preventDefault();
+        const at = point(event);
+        const place = stage.toGraph(at.x, at.y);
+        insert(type, { title: "", place: { x: place.x - CARD_WIDTH / 2, y: place.y - CARD_HEIGHT / 2 } });
+        setPalette(null);
+      },
+    };
+  }, [
+    wrapper,
+    stage,
+    editor,
+    catalogue,
+    selection,
+    props,
+    step,
+    removeSelected,
+    onOpen,
+    openPalette,
+    toggleDisabled,
+    nextError,
+    fit,
+    arrangeAll,
+    flow,
+    say,
+    insert,
+  ]);
+
+  const [connecting, setConnecting] = useState("");
+  return {
+    held,
+    far,
+    drag,
+    filter,
+    setFilter,
+    selectedEdge,
+    marquee,
+    notice,
+    hints,
+    setHints,
+    palette,
+    openPalette: () => openPalette(),
+    closePalette,
+    addFromPalette,
+    addAfter,
+    connecting,
+    connectTo: (target: string) => {
+      const source = connecting;
+      setConnecting("");
+      wrapper.current?.focus();
+      if (!target) return;
+      const node = nodeOf(editor.graph, source);
+      const handle = node
+        ? freeHandle(editor.graph, portsOf(node, editor.graph, catalogue).outputs, source)
+        : "output";
+      const refusal = editor.connect(endsOf({ source, target, sourceHandle: handle, targetHandle: null }));
+      if (refusal) say(refusal);
+    },
+    fit: () => fit(),
+    tidy: arrangeAll,
+    lookAt,
+    zoomIn: () => void flow.zoomIn({ duration: 120 }),
+    zoomOut: () => void flow.zoomOut({ duration: 120 }),
+    flow: flowProps,
+    events,
+  };
+}
+
+function isTyping(target: EventTarget): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName))
+  );
+}
+
+/** Handles called `output` and `input` are left out: they are what there is without saying so. */
+function endsOf(connection: Connection) {
+  const { source, target, sourceHandle, targetHandle } = connection;
+  return {
+    source,
+    target,
+    ...(sourceHandle && sourceHandle !== "output" ? { sourceHandle } : {}),
+    ...(targetHandle && targetHandle !== "input" ? { targetHandle } : {}),
+  };
+}
+
+/** The first way out that leads nowhere yet; else the first. */
+function freeHandle(
+  graph: CanvasProps["editor"]["graph"],
+  outputs: readonly string[],
+  source: string,
+): string {
+  const used = new Set(
+    (indexOf(graph).outgoing.get(source) ?? []).map((edge) => edge.sourceHandle || "output"),
+  );
+  return outputs.find((handle) => !used.has(handle)) ?? outputs[0] ?? "output";
+}
+
+function clippingOf(text: string): Clipping | null {
+  try {
+    const value = JSON.parse(text) as Partial<Clipping>;
+    return Array.isArray(value.nodes) && value.nodes.length > 0
+      ? ({ flowscope: "nodes", nodes: value.nodes, edges: value.edges ?? [] } as Clipping)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A node of that type, under a new id, where it is wanted and nothing is yet. */
+function placedNode(
+  type: NodeType,
+  wanted: Wanted,
+  { editor, catalogue }: CanvasProps,
+  stage: Stage | null,
+): WorkflowNode {
+  const { graph } = editor;
+  const places = placesOf(graph, catalogue);
+  const { number } = indexOf(graph);
+  const id = freshId(new Set(graph.nodes.map((node) => node.id)), type.type);
+  const title = graph.nodes.some((node) => titleOf(node) === type.title)
+    ? `${type.title} ${id.slice(type.type.length) || ""}`.trim()
+    : type.title;
+  const container = type.role === "container";
+  const trigger = type.role === "trigger" || type.role === "error_trigger";
+  let parent = "";
+  let [x, y] = [0, 0];
+  const after = wanted.after === undefined ? undefined : number.get(wanted.after);
+  if (wanted.place) {
+    [x, y] = [wanted.place.x, wanted.place.y];
+    const inside = trigger ? -1 : places.containerAt(x + CARD_WIDTH / 2, y + CARD_HEIGHT / 2, () => false);
+    if (inside >= 0) parent = graph.nodes[inside].id;
+    if (after !== undefined) parent = graph.nodes[after].parentId ?? "";
+  } else if (after !== undefined) {
+    [x, y] = [places.x[after] + places.width[after] + GAP_X, places.y[after]];
+    parent = graph.nodes[after].parentId ?? "";
+  } else if (stage) {
+    const middle = stage.toGraph(stage.size.width / 2, stage.size.height / 2);
+    [x, y] = [middle.x - CARD_WIDTH / 2, middle.y - CARD_HEIGHT / 2];
+  }
+  const owner = parent ? number.get(parent)! : -1;
+  const taken = (n: number) => graph.nodes[n].id !== parent && (graph.nodes[n].parentId ?? "") === parent;
+  while (
+    places.within({ x: x - 12, y: y - 12, width: CARD_WIDTH + 24, height: CARD_HEIGHT + 24 }).some(taken)
+  )
+    y += 24;
+  if (owner >= 0)
+    [x, y] = [Math.max(BODY_PADDING, x - places.x[owner]), Math.max(BODY_HEADER, y - places.y[owner])];
+  const snapped = { x: Math.round(x / 12) * 12, y: Math.round(y / 12) * 12 };
+  return {
+    id,
+    type: type.type,
+    position: snapped,
+    ...(parent ? { parentId: parent } : {}),
+    ...(container ? { width: CARD_WIDTH + 2 * BODY_PADDING + 12, height: 168 } : {}),
+    data: { label: title, type: type.type, category: type.category, config: defaultsOf(type) },
+  };
+}
+
+/** What must be there and has an example: a node that was just added should be nearly ready. */
+function defaultsOf(type: NodeType): NonNullable<WorkflowNode["data"]["config"]> {
+  const required = type.schema.required ?? [];
+  return Object.fromEntries(
+    required
+      .filter((field) => type.example[field] !== undefined)
+      .map((field) => [field, structuredClone(type.example[field])]),
+  );
+}
+
+/** After a drag: new places, and into or out of a container for what was dropped there and is tied to nothing else. */
+function dropNodes(
+  { editor, catalogue }: CanvasProps,
+  ids: ReadonlySet<string>,
+  dx: number,
+  dy: number,
+): void {
+  if (!dx && !dy) return;
+  const { graph } = editor;
+  const { number } = indexOf(graph);
+  const places = placesOf(graph, catalogue);
+  const moved = (n: number) => ids.has(graph.nodes[n].id);
+  const nodes = graph.nodes.map((node): WorkflowNode => {
+    if (!ids.has(node.id) || (node.parentId && ids.has(node.parentId))) return node;
+    const n = number.get(node.id)!;
+    const [x, y] = [places.x[n] + dx, places.y[n] + dy];
+    const tied = graph.edges.some(
+      (edge) =>
+        (edge.source === node.id) !== (edge.target === node.id) &&
+        !(ids.has(edge.source) && ids.has(edge.target)),
+    );
+    const role = catalogue.get(node.data.type)?.role;
+    const inside = places.containerAt(
+      x + places.width[n] / 2,
+      y + Math.min(places.height[n], CARD_HEIGHT) / 2,
+      moved,
+    );
+    const parent =
+      role === "trigger" || role === "error_trigger" ? "" : inside >= 0 ? graph.nodes[inside].id : "";
+    const owner = tied ? (node.parentId ?? "") : parent;
+    const at = owner ? number.get(owner)! : -1;
+    const { parentId: _, ...rest } = node;
+    const position = {
+      x: Math.round(at >= 0 ? Math.max(BODY_PADDING, x - places.x[at]) : x),
+      y: Math.round(at >= 0 ? Math.max(BODY_HEADER, y - places.y[at]) : y),
+    };
+    return owner ? { ...rest, parentId: owner, position } : { ...rest, position };
+  });
+  editor.change({ ...graph, nodes }, "move");
+}
+
+function nudge(props: CanvasProps, key: string): void {
+  const by = { ArrowRight: [12, 0], ArrowLeft: [-12, 0], ArrowUp: [0, -12], ArrowDown: [0, 12] }[key];
+  if (by && !props.editor.readOnly)
+    dropNodes(props, withBodies(props.editor.graph, props.selection.ids), by[0], by[1]);
+}
