@@ -113,4 +113,7 @@ def test_a_stop_of_the_process_is_neither_running_nor_waiting() -> None:
     stopped = next(mark for mark in told.marks if mark.kind == "stopped")
     assert (stopped.at, stopped.until) == (at, at + 1_000)
     assert ("down", 1_000.0) in kinds_of(told, "slow")[0]
-    assert [attempt.status for attempt in next(n for n in told.nodes if n.node_id == "slow").attempts] == ["lost", "success"]
+    assert [attempt.status for attempt in next(n for n in told.nodes if n.node_id == "slow").attempts] == [
+        "lost",
+        "success",
+    ]

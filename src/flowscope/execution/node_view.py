@@ -89,12 +89,20 @@ class Iterations:
         """The container's run at that path has ended, and with it what was open."""
         self.running -= self._open.pop(path, 0)
 
+    def copy(self) -> Iterations:
+        """As they are now."""
+        copied = Iterations()
+        copied.total, copied.running, copied.done, copied.failed = self.total, self.running, self.done, self.failed
+        copied._open = dict(self._open)
+        return copied
+
 
 class NodeView:
     """The facts of one node. Times are epoch milliseconds, 0 for not yet; `duration` is None until it has ended.
 
     `status` is one of `STATUSES`, `detail` a word beside it. `sequence` is its place in the order of first starts, from 1
-    (0: not started). `adopted`: what came of it is kept from the parent execution. `timestamp` is the time of the last event about it. `attempts` is the highest attempt so far.
+    (0: not started). `adopted`: what came of it is kept from the parent execution. `timestamp` is the time of
+    the last event about it. `attempts` is the highest attempt so far.
     """
 
     __slots__ = (
@@ -125,6 +133,16 @@ class NodeView:
         self._live: dict[str, int] | None = None  # in a body: what runs or waits, by path
         self._why: dict[str, Waiting] | None = None  # what waits, by path
         self._active = self._held = self._successes = self._errors = 0
+
+    def copy(self) -> NodeView:
+        """As it is now; `parent` and `children` are still those of the original."""
+        copied = NodeView.__new__(NodeView)
+        for name in NodeView.__slots__:
+            setattr(copied, name, getattr(self, name))
+        copied.iterations = self.iterations.copy() if self.iterations else None
+        copied._live = dict(self._live) if self._live is not None else None
+        copied._why = dict(self._why) if self._why is not None else None
+        return copied
 
     @property
     def waiting(self) -> Waiting | None:

@@ -98,6 +98,19 @@ class ExecutionView:
         for owner, body in bodies.items():
             self.nodes[owner].children = tuple(body)
 
+    def copy(self, execution_id: str = "") -> ExecutionView:
+        """A view that goes its own way from here; under another id, if one is given."""
+        copied = ExecutionView.__new__(ExecutionView)
+        copied.__dict__.update(self.__dict__)
+        copied.execution_id = execution_id or self.execution_id
+        copied.counts = dict(self.counts)
+        copied.nodes = {node_id: node.copy() for node_id, node in self.nodes.items()}
+        for node in copied.nodes.values():
+            node.parent = copied.nodes[node.parent.node_id] if node.parent else None
+            node.children = tuple(copied.nodes[child.node_id] for child in node.children)
+        copied._waiting = dict.fromkeys(copied.nodes[node.node_id] for node in self._waiting)
+        return copied
+
     # --- the facts ---
 
     @property

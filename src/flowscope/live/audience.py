@@ -38,6 +38,8 @@ class Audience:
         """There is no such execution yet."""
         self.arrivals: list[Any] = []
         self.members: dict[Subscription, None] = {}
+        self.generation = 0
+        """Raised when what was being read is void."""
         self._settings = settings
         self._read = read
         self._level: tuple[dict[Subscription, None], dict[Subscription, None]] = ({}, {})
@@ -73,6 +75,14 @@ class Audience:
             subscription.level = False
         self._fresh.clear()
         self.channel = None
+
+    def begin_anew(self) -> None:
+        """What was said is void: everybody gets a snapshot as soon as the channel is open again."""
+        self.closed()
+        self.generation += 1
+        self.arrivals.clear()
+        for subscription in self.members:
+            subscription.begin_anew()
 
     def publish(self, first_seq: int, events: Sequence[Any]) -> bool:
         """Events have become durable. False if some before them are missing here: the channel must be opened again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flowscope.definition import decode
 from flowscope.execution.events import AnyEvent, decode_lines
@@ -12,6 +12,9 @@ from flowscope.execution.view import WorkflowShape
 from flowscope.live.channel import Channel, Tail
 from flowscope.live.translation import Encoded, Translator
 from flowscope.orchestrator.ports import Store
+
+if TYPE_CHECKING:
+    from flowscope.live.replays import Replays
 
 SHAPES: Final = 256
 
@@ -27,14 +30,16 @@ class History:
     def __init__(self, store: Store, tail_bytes: int) -> None:
         self._store = store
         self._tail_bytes = tail_bytes
+        self.replays: Replays | None = None
         self._shapes: OrderedDict[str, WorkflowShape] = OrderedDict()
 
     def open(self, execution_id: str) -> Channel | None:
         """All that is durable of an execution, and its latest messages; None if there is no such execution."""
         row = self._store.row(execution_id)
         if row is None:
-            return None
-        translator = Translator(execution_id, self._shape(row.definition))
+            replay = self.replays.find(execution_id) if self.replays else None
+            return replay.channel(self._tail_bytes) if replay else None
+        translator = Translator(execution_id, self.shape(row.definition))
         floor = max(0, row.last_seq - TAIL_EVENTS)
         tail = Tail(floor, self._tail_bytes)
         for event in self._events(execution_id, 0):
@@ -49,7 +54,7 @@ class History:
         row = self._store.row(execution_id)
         if row is None:
             return None
-        translator = Translator(execution_id, self._shape(row.definition))
+        translator = Translator(execution_id, self.shape(row.definition))
         return Replay(translator, self._events(execution_id, 0), after)
 
     def _events(self, execution_id: str, after: int) -> Iterator[AnyEvent]:
@@ -60,7 +65,8 @@ class History:
                         yield event
             after = segments[-1].last_seq
 
-    def _shape(self, definition: str) -> WorkflowShape | None:
+    def shape(self, definition: str) -> WorkflowShape | None:
+        """The shape of a definition; None without one."""
         if not definition:
             return None
         shape = self._shapes.get(definition)

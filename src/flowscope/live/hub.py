@@ -20,11 +20,13 @@ from msgspec import UNSET
 from flowscope.errors import StoreError
 from flowscope.execution.events import TERMINAL
 from flowscope.live.audience import Audience
+from flowscope.live.chronicle import Chronicles
 from flowscope.live.heartbeat import Heartbeat
 from flowscope.live.history import History
 from flowscope.live.pace import Pace
 from flowscope.live.parcel import Parcel, note
 from flowscope.live.protocol import CloseCode, Connected, ErrorMessage, Ping, Pong, Subscribe, Unsubscribe
+from flowscope.live.replays import Replays
 from flowscope.live.session import Command, Goodbye
 from flowscope.live.settings import LiveSettings
 from flowscope.live.timer import LoopTimer, Timer
@@ -59,6 +61,9 @@ class Hub:
         self._timer = timer or LoopTimer()
         self._in_thread = in_thread
         self._history = History(store, self.settings.budget)
+        self.chronicles = Chronicles(store, self._history.shape)
+        self.replays = Replays(self.chronicles, self.publish, self.reopen, self.watched)
+        self._history.replays = self.replays
         self._heartbeat = Heartbeat(self.settings.heartbeat_interval / 1000, self._timer, self._give_up)
         self._pace = Pace()
         self._viewers: dict[Viewer, None] = {}
@@ -88,6 +93,7 @@ class Hub:
             self._close(viewer, code, "the server restarts; resume with `after`")
         for task in list(self._tasks):
             task.cancel()
+        self.replays.stop()
 
     def statistics(self) -> dict[str, Any]:
         return {
@@ -257,15 +263,27 @@ class Hub:
 
     # --- reading the journal ---
 
+    def watched(self, execution_id: str) -> bool:
+        """Whether anybody watches it."""
+        return execution_id in self._audiences
+
+    def reopen(self, execution_id: str) -> None:
+        """What is known of it is void: all who watch it begin anew, with a snapshot."""
+        audience = self._audiences.get(execution_id)
+        if audience is not None:
+            audience.begin_anew()
+            self._dirty.pop(audience, None)
+            self._open(audience)
+
     def _open(self, audience: Audience) -> None:
         self._own(self._opened(audience))
 
     async def _opened(self, audience: Audience) -> None:
-        execution_id = audience.execution_id
+        execution_id, generation = audience.execution_id, audience.generation
         try:
             async with self._reading:
                 channel = await self._in_thread(self._history.open, execution_id)
-            if self._audiences.get(execution_id) is not audience:
+            if self._audiences.get(execution_id) is not audience or audience.generation != generation:
                 return
             if channel is not None:
                 audience.opened(channel)
@@ -290,6 +308,8 @@ class Hub:
     async def _replayed(self, subscription: Subscription) -> None:
         execution_id = subscription.execution_id
         page: tuple[int, list[Encoded]] = (subscription.cursor, [])
+        asked = self._audiences.get(execution_id)
+        generation = asked.generation if asked is not None else 0
         try:
             async with self._reading:
                 if subscription.replay is None:
@@ -300,7 +320,7 @@ class Hub:
         except Exception as reason:  # a task's outermost frame, as above
             log.error("live.replay_failed", execution_id=execution_id, error=str(reason), exc_info=reason)
         audience = self._audiences.get(execution_id)
-        if audience is not None and subscription in audience.members:
+        if audience is not None and audience.generation == generation and subscription in audience.members:
             audience.replayed(subscription, *page)  # without a page a snapshot follows
 
     def _dismiss(self, audience: Audience, error: ErrorMessage) -> None:

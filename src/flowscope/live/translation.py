@@ -61,9 +61,9 @@ class Encoded(msgspec.Struct, frozen=True, gc=False):
 class Translator:
     """Folds the events of one execution, and says what each changes for those who look on."""
 
-    def __init__(self, execution_id: str, shape: WorkflowShape | None) -> None:
+    def __init__(self, execution_id: str, shape: WorkflowShape | None, view: ExecutionView | None = None) -> None:
         self.shape = shape
-        self.view = ExecutionView(execution_id, shape)
+        self.view = view or ExecutionView(execution_id, shape)
         self._entries: dict[str, NodeEntry] = {}
         self._signs: dict[str, tuple[object, ...]] = {}
         self._run: tuple[object, ...] = ()
@@ -94,13 +94,17 @@ class Translator:
     def entries(self) -> Iterator[NodeEntry]:
         """Every node as it is shown, in the order of the definition."""
         for node in self.view.nodes.values():
-            yield self._entries.get(node.node_id) or _entry(node, 0)
+            yield self._entries.get(node.node_id) or _entry(node, round(node.timestamp))
 
     def snapshot(self) -> SnapshotData:
         """The run as it is now, without its nodes."""
         facts = self._facts()
         fields = {name: getattr(facts, name) for name in facts.__struct_fields__}
         return SnapshotData(**fields, nodes=(), workflow_id=self.view.workflow_id or UNSET)
+
+    def whole(self) -> SnapshotData:
+        """The run as it is now, with all its nodes."""
+        return msgspec.structs.replace(self.snapshot(), nodes=tuple(self.entries()))
 
     # --- what changed ---
 

@@ -86,6 +86,14 @@ class Subscription:
         self.queue: list[Parcel] = []
         self.replay: Replay | None = None
 
+    def begin_anew(self) -> None:
+        """Drop what is on its way, and start from a snapshot."""
+        self.start = None
+        self.cursor = self.sent = -1
+        self.level = self.lagging = self.reading = False
+        self.queue.clear()
+        self.replay = None
+
     def write(self) -> bool:
         """Send of the queue what the wire takes; True when it is empty."""
         viewer = self.viewer

@@ -22,6 +22,7 @@ from flowscope.server.bench import Bench
 from flowscope.server.routes import (
     access,
     catalogue,
+    chronicles,
     commands,
     executing,
     executions,
@@ -37,7 +38,7 @@ from flowscope.server.settings import Settings
 from flowscope.server.studio import SECTIONS
 from flowscope.server.webhooks import Signatures
 
-SUBJECTS = (health, executing, commands, executions, forks, workflows, triggers, catalogue, access, secrets)
+SUBJECTS = (health, executing, commands, executions, forks, chronicles, workflows, triggers, catalogue, access, secrets)
 
 
 def create_app(

@@ -203,6 +203,66 @@ class FamilyTree(Shape):
     more: bool
 
 
+class TimelineShape(Shape):
+    start_time: float
+    end_time: float
+    ended: bool
+    nodes: list[dict[str, Any]]
+    marks: list[dict[str, Any]]
+    critical_path: list[str]
+    work: float
+
+
+class Instant(Shape):
+    """`snapshot` is the protocol's."""
+
+    execution_id: str
+    seq: int
+    last_seq: int
+    at: float
+    snapshot: dict[str, Any]
+
+
+class HistogramShape(Shape):
+    start_time: float
+    end_time: float
+    last_seq: int
+    buckets: list[dict[str, Any]]
+    errors: list[dict[str, Any]]
+    turnings: list[dict[str, Any]]
+
+
+class ReplayRequest(Shape):
+    """From event `seq` on, at that speed; `playing` false waits for a command."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+    seq: int = Field(1, ge=1, lt=1 << 53)
+    speed: float = 1.0
+    playing: bool = True
+
+
+class ReplayCommand(Shape):
+    """Any of them: play or pause, faster or slower, to an event (`seq`) or an instant (`at`, epoch ms)."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+    playing: bool | None = None
+    speed: float | None = None
+    seq: int | None = Field(None, ge=1, lt=1 << 53)
+    at: float | None = None
+
+
+class ReplayShape(Shape):
+    replay_id: str
+    execution_id: str
+    seq: int
+    last_seq: int
+    at: float
+    speed: float
+    playing: bool
+
+
 class CancelRequest(Shape):
     reason: str = Field("", max_length=1_000)
 

@@ -30,6 +30,8 @@ PUBLIC: Final = frozenset({"/health", "/health/live", "/health/ready"})
 """Open to whoever reaches the port: they say that it is up, and nothing else."""
 
 WEBHOOKS: Final = "/api/webhook-trigger/"
+REPLAYS: Final = "/api/replays/"
+EXECUTIONS: Final = "/api/executions/"
 SIGNATURE: Final = "x-flowscope-signature"
 ADMIN: Final = ("/api/keys", "/api/secrets", "/api/credentials")
 """What only admins come to: these, and all below them."""
@@ -232,6 +234,8 @@ def scope_needed(kind: str, method: str, path: str) -> str:
         return "admin"
     if kind == "websocket" or path in (TICKETS, SESSION):
         return "viewer"
+    if path.startswith(REPLAYS) or (path.startswith(EXECUTIONS) and path.endswith("/replays")):
+        return "viewer"  # showing something over again changes nothing
     return "viewer" if method in _SAFE and not path.startswith(WEBHOOKS) else "editor"
 
 
