@@ -36,8 +36,15 @@ export function RunPage() {
 }
 
 function Watching({ executionId, document }: { executionId: string; document: WorkflowDocument }) {
-  const { runs } = useServices();
-  const editor = useMemo(() => new Editor(tidied(graphOf(document)), true), [document]);
+  const { runs, catalogue } = useServices();
+  const editor = useMemo(
+    () =>
+      new Editor(
+        tidied(graphOf(document), (type) => catalogue.get(type)?.role === "container"),
+        true,
+      ),
+    [document, catalogue],
+  );
   const store = useRun(runs, executionId);
   const light = useLight(runs, executionId);
   const stale = light !== null && light.state !== "live" && light.state !== "catching-up";

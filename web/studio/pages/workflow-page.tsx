@@ -5,6 +5,7 @@ import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router"
 import { useCallback, useEffect, useMemo } from "react";
 import { Editor } from "../../canvas/editor.ts";
 import { graphOf } from "../../canvas/graph.ts";
+import { tidied } from "../../canvas/layout.ts";
 import type { StoredWorkflow } from "../../execution/api.ts";
 import { useLight, useRun } from "../../execution/react/hooks.ts";
 import { useServices } from "../services.tsx";
@@ -29,10 +30,13 @@ export function WorkflowPage() {
 }
 
 function Editing({ stored }: { stored: StoredWorkflow }) {
-  const { api, runs } = useServices();
+  const { api, runs, catalogue } = useServices();
   const navigate = useNavigate();
   const { run = "" } = useSearch({ from: "/workflows/$workflowId" });
-  const editor = useMemo(() => new Editor(graphOf(stored)), [stored]);
+  const editor = useMemo(
+    () => new Editor(tidied(graphOf(stored), (type) => catalogue.get(type)?.role === "container")),
+    [stored, catalogue],
+  );
   const draft = useDraft(editor, stored);
   const store = useRun(runs, run);
   const light = useLight(runs, run);
