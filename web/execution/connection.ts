@@ -63,6 +63,8 @@ export class Connection {
   /** Executions a subscription was sent for, and not answered. */
   readonly #asked = new Set<string>();
   #way = 0;
+  #misses = 0;
+  #proven = false;
   #link: Link | null = null;
   #generation = 0;
   #open = false;
@@ -203,6 +205,7 @@ export class Connection {
     this.#hear();
     if (!this.#heardSomething) {
       this.#heardSomething = true;
+      this.#proven = true;
       this.#lostAt = 0;
     }
     if ("type" in message) {
@@ -283,7 +286,9 @@ export class Connection {
     link?.close();
     this.#lostAt ||= this.#environment.now();
     for (const subject of this.#subjects.values()) subject.caughtUp = false;
-    if (!this.#heardSomething) this.#way += 1;
+    this.#misses = this.#heardSomething ? 0 : this.#misses + 1;
+    // A way that has worked is left only when it fails again and again: the server may be restarting.
+    if (this.#misses && (!this.#proven || this.#misses % 4 === 0)) this.#way += 1;
     const wait = this.#pause.next();
     this.#retryAt = this.#environment.now() + wait;
     this.#cancelRetry?.();
