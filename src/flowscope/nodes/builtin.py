@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from flowscope.nodes import (
+    agent,
     approval,
     arithmetic,
+    chat,
     code,
     command,
     containers,
     csv_files,
     database,
     dates,
+    embeddings,
     fields,
     files,
     flow,
@@ -77,16 +80,17 @@ BUILTIN: tuple[NodeType, ...] = (
     code.javascript,
     python_function.python_function,
     command.execute_command,
+    chat.chat_model,
+    embeddings.embeddings,
+    agent.ai_agent,
     simulation.simulate,
 )
 
-ALIASES: dict[str, tuple[str, ...]] = {"set": ("edit_fields",)}
+ALIASES: dict[str, tuple[str, ...]] = {"set": ("edit_fields",), "chat_model": ("openai_gpt",)}
 
 INSTEAD: dict[str, str] = {
     "function": "Use javascript or code for code, python_function for a function of your own package",
     "chat_trigger": "Use manual_trigger: the run's input is its output, whoever starts it",
-    "openai_gpt": "Use http_request with the service's HTTP interface",
-    "ai_agent": "Use http_request with the service's HTTP interface",
     "if": "Use if_else",
     "delay": "Use wait",
     "for_each": "Use map: one body run for each item",

@@ -20,6 +20,7 @@ from flowscope.nodes import json_path, json_text
 from flowscope.nodes.context import NodeContext
 from flowscope.nodes.http_body import ACCEPTED_ENCODINGS, ResponseFormat, collect, decoded
 from flowscope.nodes.http_transport import GuardedTransport
+from flowscope.nodes.retry_after import retry_after
 from flowscope.nodes.sdk import NodeConfig, node
 
 MEBIBYTE = 1024 * 1024
@@ -205,6 +206,7 @@ def _bad_status(response: httpx.Response, body: bytes, context: NodeContext) -> 
         _without_secrets(f"{message}: {said}" if said else message, context),
         code=f"HTTP_{status}",
         retryable=status >= 500 or status in _WORTH_RETRYING,
+        retry_after=retry_after(response.headers),
     )
 
 
