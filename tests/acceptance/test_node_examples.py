@@ -14,7 +14,7 @@ from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.context import Surroundings
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "nodes" / "examples"
-SERVED = {"http_request"}
+SERVED = {"http_request", "chat_model", "embeddings", "ai_agent"}
 """Those whose example talks to a server: it is run where that server is, in tests/integration."""
 TYPES = [node.type for node in builtin_registry(entry_points=False)]
 
