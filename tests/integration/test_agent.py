@@ -225,7 +225,7 @@ def test_a_killed_agent_pays_for_nothing_twice(server: ModelServer, tmp_path: Pa
     gate = threading.Event()
 
     def think(body: dict[str, Any]) -> Reply:
-        reply = replies[sum(message["role"] == "assistant" for message in body["messages"])]
+        reply = replies[[message["role"] for message in body["messages"]].count("assistant")]
         if len(server.asked) == asking:
             return Reply(reply.text or "Wait", calls=reply.calls, gate=gate, first_sent=sent)
         return reply
