@@ -5,12 +5,13 @@
 
 import "./canvas.css";
 import { type Node, ReactFlow, ReactFlowProvider } from "@xyflow/react";
-import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useSelected } from "../execution/react/hooks.ts";
 import type { RunStore } from "../execution/run-store.ts";
 import type { Selection } from "../execution/selection.ts";
 import { STATUSES } from "../execution/status.ts";
 import type { NodeType, Problem } from "../protocol/document.ts";
+import { Announcer } from "./announcer.tsx";
 import { Connector } from "./connector.tsx";
 import { CanvasProvider } from "./context.ts";
 import { CountsStrip } from "./counts-strip.tsx";
@@ -45,6 +46,8 @@ export interface CanvasProps {
   /** A node was opened: by Enter, or a double click. */
   readonly onOpen?: (nodeId: string) => void;
 }
+
+const Outline = lazy(async () => ({ default: (await import("./outline.tsx")).Outline }));
 
 const NODE_TYPES = { card: NodeCard };
 const NO_EDGES: never[] = [];
@@ -212,6 +215,12 @@ function Surface(props: CanvasProps) {
             after={surface.palette.title}
           />
         )}
+        {surface.outline && (
+          <Suspense fallback={null}>
+            <Outline graph={graph} onShow={surface.show} onClose={surface.toggleOutline} />
+          </Suspense>
+        )}
+        <Announcer graph={graph} />
         {surface.connecting && (
           <Connector graph={graph} from={surface.connecting} onChoose={surface.connectTo} />
         )}

@@ -8,6 +8,7 @@ const LOOK: readonly (readonly [string, string])[] = [
   ["Enter", "Open the node"],
   ["E", "Next error"],
   ["F", "Show all"],
+  ["O", "Outline"],
   ["+ −", "Zoom"],
   ["Ctrl K", "Find anything"],
 ];

@@ -45,6 +45,7 @@ export interface CanvasHandle {
   /** The next failed node, in the order of the definition. */
   nextError(): void;
   openPalette(): void;
+  toggleOutline(): void;
 }
 
 interface Drag {
@@ -84,6 +85,8 @@ export function useSurface(
   const [marquee, setMarquee] = useState<Box | null>(null);
   const [notice, setNotice] = useState("");
   const [hints, setHints] = useState(false);
+  const [outline, setOutline] = useState(false);
+  const toggleOutline = useCallback(() => setOutline((shown) => !shown), []);
   const marqueeFrom = useRef<{ x: number; y: number } | null>(null);
   const dragFrom = useRef<{ x: number; y: number; ids: Set<string> } | null>(null);
   const pressedHandle = useRef(0);
@@ -275,9 +278,9 @@ export function useSurface(
   }, [editor, selection]);
 
   useEffect(() => {
-    onReady?.({ show, fit, tidy: arrangeAll, nextError, openPalette: () => openPalette() });
+    onReady?.({ show, fit, tidy: arrangeAll, nextError, openPalette: () => openPalette(), toggleOutline });
     return () => onReady?.(null);
-  }, [onReady, show, fit, arrangeAll, nextError, openPalette]);
+  }, [onReady, show, fit, arrangeAll, nextError, openPalette, toggleOutline]);
 
   // --- React Flow's events ---
 
@@ -482,6 +485,7 @@ export function useSurface(
             "+": () => void flow.zoomIn({ duration: 120 }),
             "=": () => void flow.zoomIn({ duration: 120 }),
             "-": () => void flow.zoomOut({ duration: 120 }),
+            o: toggleOutline,
             "?": () => setHints((shown) => !shown),
           }[key];
         })();
@@ -541,6 +545,7 @@ export function useSurface(
     flow,
     say,
     insert,
+    toggleOutline,
   ]);
 
   const [connecting, setConnecting] = useState("");
@@ -555,6 +560,9 @@ export function useSurface(
     notice,
     hints,
     setHints,
+    outline,
+    toggleOutline,
+    show,
     palette,
     openPalette: () => openPalette(),
     closePalette,

@@ -1,6 +1,16 @@
 /** The canvas's own tools, in its lower left corner. */
 
-import { Keyboard, Maximize, Minus, Plus, PlusSquare, Redo2, Undo2, WandSparkles } from "lucide-react";
+import {
+  Keyboard,
+  ListTree,
+  Maximize,
+  Minus,
+  Plus,
+  PlusSquare,
+  Redo2,
+  Undo2,
+  WandSparkles,
+} from "lucide-react";
 import { type ReactNode, useSyncExternalStore } from "react";
 import type { Editor } from "./editor.ts";
 import type { Surface } from "./surface.ts";
@@ -43,6 +53,9 @@ export function Toolbar({ surface, editor }: { surface: Surface; editor: Editor 
       </Tool>
       <Tool label="Show all (F)" onClick={surface.fit}>
         <Maximize size={15} aria-hidden />
+      </Tool>
+      <Tool label="Outline (O)" onClick={surface.toggleOutline}>
+        <ListTree size={16} aria-hidden />
       </Tool>
       <Tool label="Keys (?)" onClick={() => surface.setHints(!surface.hints)}>
         <Keyboard size={16} aria-hidden />

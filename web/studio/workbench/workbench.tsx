@@ -12,12 +12,14 @@ import { Canvas } from "../../canvas/canvas.tsx";
 import type { Editor } from "../../canvas/editor.ts";
 import { nodeOf } from "../../canvas/graph.ts";
 import { byNode } from "../../canvas/problems.ts";
+import type { CanvasHandle } from "../../canvas/surface.ts";
 import { usePrimary } from "../../execution/react/hooks.ts";
 import type { RunStore } from "../../execution/run-store.ts";
 import { Selection } from "../../execution/selection.ts";
 import type { Problem } from "../../protocol/document.ts";
 import { useServices } from "../services.tsx";
 import { Split } from "../split.tsx";
+import { useCanvasCommands } from "./canvas-commands.ts";
 
 const Inspector = lazy(async () => ({ default: (await import("../../inspector/inspector.tsx")).Inspector }));
 const Dock = lazy(async () => ({ default: (await import("../../timeline/dock.tsx")).Dock }));
@@ -36,6 +38,8 @@ export function Workbench({ editor, store, stale, problems, onRunNode, banner }:
   const services = useServices();
   const selection = useUrlSelection(editor);
   const primary = usePrimary(selection);
+  const [handle, setHandle] = useState<CanvasHandle | null>(null);
+  useCanvasCommands(editor, store, handle, services);
   const marked = useMemo(() => byNode(problems), [problems]);
   const canvas = (
     <>
@@ -50,6 +54,8 @@ export function Workbench({ editor, store, stale, problems, onRunNode, banner }:
         skew={services.runs.connection.skew}
         motion={services.config.ui.animationEnabled}
         catalogue={services.catalogue}
+        onReady={setHandle}
+        onOpen={openInspector}
         {...(onRunNode ? { onRunNode } : {})}
       />
     </>
@@ -102,6 +108,13 @@ export function Workbench({ editor, store, stale, problems, onRunNode, banner }:
       )}
     </main>
   );
+}
+
+/** The keys go to the inspector: it is there already, because the node is selected. */
+function openInspector(): void {
+  document
+    .querySelector<HTMLElement>("[aria-label=Inspector] :is(input, textarea, button, [tabindex='0'])")
+    ?.focus();
 }
 
 /** The selection, with the primary node in the URL, so that a link shows what its sender saw. */
