@@ -17,7 +17,7 @@ from flowscope.errors import DefinitionInvalid, InputInvalid, Problem
 
 LONGEST_ID = 128
 
-OURS = frozenset({"version", "activeVersion", "valid", "problems", "createdAt", "updatedAt", "savedBy"})
+OURS = frozenset({"version", "active", "activeVersion", "valid", "problems", "createdAt", "updatedAt", "savedBy"})
 """Keys that the library adds beside a document's own, and takes away again."""
 
 

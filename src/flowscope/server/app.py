@@ -21,13 +21,16 @@ from flowscope.server import problems
 from flowscope.server.bench import Bench
 from flowscope.server.routes import (
     access,
+    approvals,
     catalogue,
     chronicles,
     commands,
     executing,
     executions,
     forks,
+    forms,
     health,
+    hooks,
     secrets,
     triggers,
     workflows,
@@ -38,7 +41,22 @@ from flowscope.server.settings import Settings
 from flowscope.server.studio import SECTIONS
 from flowscope.server.webhooks import Signatures
 
-SUBJECTS = (health, executing, commands, executions, forks, chronicles, workflows, triggers, catalogue, access, secrets)
+SUBJECTS = (
+    health,
+    executing,
+    commands,
+    executions,
+    forks,
+    chronicles,
+    workflows,
+    triggers,
+    hooks,
+    forms,
+    approvals,
+    catalogue,
+    access,
+    secrets,
+)
 
 
 def create_app(

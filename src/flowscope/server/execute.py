@@ -30,6 +30,7 @@ from flowscope.orchestrator.payloads import encode
 from flowscope.orchestrator.ports import UNENDED
 from flowscope.orchestrator.workflow_orchestrator import Outcome
 from flowscope.server.bodies import decode_object, read_body
+from flowscope.server.links import Links
 from flowscope.server.problems import INTERNAL, JsonResponse, Refusal, body_of, response_to, verdict_of
 from flowscope.server.records import iso, log_entries
 from flowscope.server.security import principal_of
@@ -57,6 +58,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     version: int | None = None
     user_id: str = ""
     use_worker_pool: bool = False
+    fired: bool = False
 
 
 async def enhanced_execute_workflow(
@@ -163,6 +165,7 @@ async def start(services: Services, order: Order) -> LiveExecution:
         trigger=order.trigger,
         user_id=order.user_id,
         use_worker_pool=order.use_worker_pool,
+        fired=order.fired,
     )
 
 
@@ -186,7 +189,8 @@ async def _go_on(services: Services, execution_id: str, *, ours: bool) -> LiveEx
 def _answer(services: Services, live: LiveExecution, result: Outcome | Pause) -> Response:
     execution_id = live.state.execution_id
     if isinstance(result, Pause):
-        return JsonResponse(waiting_object(execution_id, result), 202)
+        status = 200 if result.reason == "form" else 202
+        return JsonResponse(waiting_object(execution_id, result, services.links), status)
     view = services.histories.view(execution_id)
     logs = log_entries(view, live.state, services.engine.orchestrator.payloads)
     if result.status == "success":
@@ -207,8 +211,20 @@ def _answer(services: Services, live: LiveExecution, result: Outcome | Pause) ->
     return JsonResponse(body, 500)
 
 
-def waiting_object(execution_id: str, pause: Pause) -> dict[str, Any]:
-    """What a run that waits is answered with. `approvalId` is what to send as the signal's name."""
+def waiting_object(execution_id: str, pause: Pause, links: Links | None = None) -> dict[str, Any]:
+    """What a run that waits is answered with. `approvalId` is what to send as the signal's name. With `links` the addresses of
+    the pages are told, which are for whoever may decide."""
+    if pause.reason == "form":
+        form: dict[str, Any] = {
+            "success": True,
+            "status": "waiting",
+            "executionId": execution_id,
+            "message": "Workflow paused waiting for form submission",
+            "formNodeId": pause.node_id,
+        }
+        if links:
+            form["formUrl"] = links.form(pause.workflow_id, pause.node_id, pause.execution_id, pause.signal)
+        return form
     body: dict[str, Any] = {
         "success": True,
         "status": "waiting",
@@ -219,7 +235,10 @@ def waiting_object(execution_id: str, pause: Pause) -> dict[str, Any]:
         body["nodeId"] = pause.node_id
     if pause.reason == "approval":
         message = pause.detail or f"Workflow paused waiting for the signal {pause.signal!r}"
-        return body | {"approvalId": pause.signal, "message": message}
+        page = {}
+        if links and pause.kind == "approval":
+            page = {"approvalUrl": links.approval(pause.execution_id, pause.signal)}
+        return body | {"approvalId": pause.signal, "message": message} | page
     if pause.reason == "time":
         return body | {"until": iso(pause.until), "message": f"Workflow paused until {iso(pause.until)}"}
     return body | {"message": "Workflow paused until it is resumed"}

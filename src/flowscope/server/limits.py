@@ -28,6 +28,10 @@ class RateLimit:
             self._buckets.popitem(last=False)
         return left >= 1
 
+    def spent(self, client: str) -> bool:
+        """Whether one more would be too many; it is not counted."""
+        return self._left(client) < 1
+
     def _left(self, client: str) -> float:
         left, at = self._buckets.get(client, (self._burst, self._now()))
         return min(self._burst, left + (self._now() - at) * self._rate)

@@ -287,6 +287,7 @@ class Stored(Shape):
 
     id: str
     version: int
+    active: bool
     active_version: int | None
     valid: bool
     created_at: str
@@ -348,6 +349,58 @@ class WebhookTaken(Shape):
     message: str
     status: str
     duplicate: bool | None = None
+
+
+class Form(Shape):
+    """A form, for programs that draw it themselves."""
+
+    title: str
+    message: str
+    fields: list[dict[str, Any]]
+    form_node_id: str
+    execution_id: str | None = None
+
+
+class FormTaken(Shape):
+    success: Literal[True]
+    execution_id: str
+    message: str
+    duplicate: bool | None = None
+
+
+class WaitingList(Shape):
+    """`total` counts all, also what did not fit."""
+
+    total: int
+    waiting: list[dict[str, Any]]
+
+
+class Decision(Shape):
+    """`by` counts only where the server knows nobody's name."""
+
+    decision: Literal["approved", "rejected", "approve", "reject"] | None = None
+    approved: bool | None = None
+    comment: str = Field("", max_length=10_000)
+    by: str = Field("", max_length=200)
+
+
+class Decided(Shape):
+    success: Literal[True]
+    execution_id: str
+    approval_id: str
+    decision: Literal["approved", "rejected"]
+    duplicate: bool | None = None
+
+
+class Triggers(Shape):
+    triggers: list[dict[str, Any]]
+
+
+class Activated(Shape):
+    id: str
+    active: bool
+    since: str | None = None
+    triggers: list[dict[str, Any]] | None = None
 
 
 class Ticket(Shape):

@@ -29,10 +29,13 @@ log = get_logger("flowscope.gate")
 PUBLIC: Final = frozenset({"/health", "/health/live", "/health/ready"})
 """Open to whoever reaches the port: they say that it is up, and nothing else."""
 
-WEBHOOKS: Final = "/api/webhook-trigger/"
 REPLAYS: Final = "/api/replays/"
 EXECUTIONS: Final = "/api/executions/"
-SIGNATURE: Final = "x-flowscope-signature"
+WEBHOOKS: Final = ("/api/webhook-trigger/", "/hooks/")
+DOORS: Final = (*WEBHOOKS, "/api/form-trigger/", "/approve/")
+"""Where a key may be missing, because a webhook or a link may stand for it. Who comes without one is let through to the route,
+which answers 401 before anything else unless what is behind it asks for no key."""
+
 ADMIN: Final = ("/api/keys", "/api/secrets", "/api/credentials")
 """What only admins come to: these, and all below them."""
 
@@ -101,6 +104,8 @@ class Gate:
         async def noting(message: Message) -> None:
             nonlocal started
             started = True
+            if message.get("status") == 401:
+                self._rules.failures.take(_client(scope))  # a door that did not open
             await send(message)
 
         try:
@@ -202,11 +207,12 @@ class Gate:
             return
         principal = await self._who(scope)
         if principal is None:
-            if path.startswith(WEBHOOKS) and SIGNATURE in headers:
-                return  # signed instead: the route checks the signature, which takes the body
+            if scope["type"] == "http" and path.startswith(DOORS):
+                if self._rules.failures.spent(client):
+                    raise _too_many_failures()
+                return
             if self._credentials.presented(scope) and not self._rules.failures.take(client):
-                message = "Too many wrong keys: wait a little"
-                raise Refusal(429, "TOO_MANY_REQUESTS", message, headers={"Retry-After": "10"})
+                raise _too_many_failures()
             raise Refusal(
                 401,
                 "UNAUTHORIZED",
@@ -226,6 +232,10 @@ class Gate:
         if not self._credentials.required:
             return ANYBODY if _is_this_machine(scope) else None
         return self._credentials.principal(scope)
+
+
+def _too_many_failures() -> Refusal:
+    return Refusal(429, "TOO_MANY_REQUESTS", "Too many wrong keys: wait a little", headers={"Retry-After": "10"})
 
 
 def scope_needed(kind: str, method: str, path: str) -> str:

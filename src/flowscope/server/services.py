@@ -18,7 +18,7 @@ from flowscope.definition.document import Limits
 from flowscope.definition.workflow import JSON, Workflow
 from flowscope.engine import Engine
 from flowscope.errors import DefinitionInvalid, InputInvalid, WorkflowNotFound
-from flowscope.library import KeyRing, LibraryDatabase, StoredWorkflow, Variables, Vault, WorkflowLibrary
+from flowscope.library import Activations, KeyRing, LibraryDatabase, StoredWorkflow, Variables, Vault, WorkflowLibrary
 from flowscope.live.guard import Refusal as LiveRefusal
 from flowscope.live.protocol import CloseCode
 from flowscope.live.settings import LiveSettings
@@ -29,13 +29,17 @@ from flowscope.orchestrator.ports import Commit, Store
 from flowscope.orchestrator.state_manager import ExecutionStateManager
 from flowscope.server.credentials import PRINCIPAL, Credentials, Tickets
 from flowscope.server.histories import Histories
+from flowscope.server.inbox import Inbox
 from flowscope.server.limits import RateLimit
+from flowscope.server.links import Links
 from flowscope.server.metrics import Metrics
+from flowscope.server.replies import Replies
 from flowscope.server.reporters import Reporters
 from flowscope.server.security import Rules
 from flowscope.server.settings import Settings
 from flowscope.server.studio import Studio
 from flowscope.server.waits import Waits
+from flowscope.triggers import TriggerDesk
 from flowscope.workers.worker_pool import WorkflowWorkerPool
 
 log = get_logger("flowscope.server")
@@ -88,11 +92,17 @@ class Services:
         self.metrics = Metrics(self.engine.orchestrator.statistics, self._viewers)
         self.reporters = Reporters(self.engine, settings.report_silence_ms)
         self.waits = Waits(self.engine.orchestrator)
+        self.inbox = Inbox(self.engine.orchestrator)
+        self.replies = Replies(self.engine.orchestrator)
+        activations = Activations(self.database)
+        self.links = Links(lambda: activations.seal("links"))
+        self.triggers = TriggerDesk(self.engine.orchestrator, activations, self.workflow)
         self.studio = Studio()
         self.started = False
         self._find_workflow = find_workflow
         self._loaded: OrderedDict[bytes, Workflow] = OrderedDict()
         self.engine.orchestrator.publishers += [self.visualization, self.metrics, self.waits]
+        self.engine.orchestrator.publishers += [self.inbox, self.replies, self.triggers]
         self.engine.state_manager.publishers += [self.metrics, self.reporters]
 
     @property
@@ -112,6 +122,7 @@ class Services:
             self.visualization.start()
             await self.reporters.start()
             await asyncio.to_thread(self._define_active)
+            await self.triggers.start()
         except BaseException:
             await self.stop()
             raise
@@ -123,6 +134,7 @@ class Services:
         self.started = False
         self.visualization.stop(code)
         await self.reporters.stop()
+        await self.triggers.stop()
         await self.engine.shut_down()
         self.database.stop()
 
@@ -131,6 +143,7 @@ class Services:
             **self.engine.orchestrator.statistics(),
             "live": self.visualization.statistics(),
             "states": self.state_manager.statistics(),
+            "triggers": self.triggers.statistics(),
         }
 
     def rules(self) -> Rules:

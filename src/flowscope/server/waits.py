@@ -22,14 +22,18 @@ PATIENCE = 60_000.0
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run waits for: `reason` is `approval` (a signal, named by `signal`, or a person's word about a lost attempt),
-    `paused`, or `time` (then `until` is when, in epoch milliseconds)."""
+    """What a run waits for: `reason` is `approval` (a decision or any other signal, named by `signal`, or a person's word about
+    a lost attempt), `form`, `paused`, or `time` (then `until` is when, in epoch milliseconds). `execution_id` and
+    `workflow_id` are those of what waits, which may be a sub-workflow. `kind` is the wait's own."""
 
     reason: str
     node_id: str = ""
     signal: str = ""
     until: float = 0
     detail: str = ""
+    execution_id: str = ""
+    workflow_id: str = ""
+    kind: str = ""
 
 
 class Waits:
@@ -96,7 +100,17 @@ class Waits:
                     pauses.append(self.pause_of(child) if child else None)
                 elif wait.signal or frame.status[number] == st.ASKING:
                     signal = wait.signal or node_id
-                    pauses.append(Pause(reason="approval", node_id=node_id, signal=signal, detail=wait.detail))
+                    pauses.append(
+                        Pause(
+                            reason="form" if wait.kind == "form" else "approval",
+                            node_id=node_id,
+                            signal=signal,
+                            detail=wait.detail,
+                            execution_id=state.execution_id,
+                            workflow_id=state.workflow_id,
+                            kind=wait.kind,
+                        )
+                    )
                 elif wait.until > self._orchestrator.clock.now() + PATIENCE:
                     pauses.append(Pause(reason="time", node_id=node_id, until=wait.until, detail=wait.detail))
                 else:
@@ -104,4 +118,4 @@ class Waits:
         if not pauses or None in pauses:
             return None
         chosen = [pause for pause in pauses if pause is not None]
-        return min(chosen, key=lambda pause: pause.reason != "approval")
+        return min(chosen, key=lambda pause: ("form", "approval", "paused", "time").index(pause.reason))

@@ -41,12 +41,16 @@ _SECRET_HEADERS = frozenset(
 )
 
 
-def webhook_input(method: str, headers: Headers, query: QueryParams, body: bytes) -> dict[str, JSON]:
-    """Query, then body (if it is an object), and the request itself under names of its own."""
+def webhook_input(
+    method: str, headers: Headers, query: QueryParams, body: bytes, secret_header: str = ""
+) -> dict[str, JSON]:
+    """Query, then body (if it is an object), and the request itself under names of its own, without the headers that hold
+    secrets: those known for it, and `secret_header`."""
     members = dict(query)
     members.pop("ticket", None)
     value = _body(headers.get("content-type", ""), body)
-    plain = {name: text for name, text in headers.items() if name not in _SECRET_HEADERS}
+    hidden = _SECRET_HEADERS | {secret_header.lower()}
+    plain = {name: text for name, text in headers.items() if name not in hidden}
     return {
         **members,
         **(value if isinstance(value, dict) else {}),

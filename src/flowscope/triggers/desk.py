@@ -147,6 +147,10 @@ class TriggerDesk:
         """A trigger of an active workflow."""
         return self._triggers.get((workflow_id, node_id))
 
+    def of(self, workflow_id: str) -> list[AnyTrigger]:
+        """The triggers of a workflow, if it is active."""
+        return [trigger for (known, _), trigger in self._triggers.items() if known == workflow_id]
+
     def hooks(self, path: str) -> list[tuple[AnyTrigger, WebhookConfig]]:
         """The webhooks at that address of active workflows, the methods apart."""
         return [

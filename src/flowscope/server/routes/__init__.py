@@ -6,7 +6,10 @@ chronicles.py  timeline, any instant of the past, histogram, replay
 forks.py       retry, fork, the family of an execution
 commands.py    start, cancel, pause, resume, signal
 workflows.py   the library
-triggers.py    webhooks
+triggers.py    which workflows are active, how their triggers are
+hooks.py       webhooks
+forms.py       the pages of forms
+approvals.py   what waits for people, and decisions
 catalogue.py   node types, what clients are to know
 access.py      tickets, keys
 secrets.py     secrets, credentials, variables

@@ -1,80 +1,75 @@
-"""What starts runs from outside."""
+"""What starts runs by itself: which workflows are active, and how their triggers are."""
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+import asyncio
+from typing import Annotated, Any
 
-from flowscope.errors import ExecutionActive, ExecutionEnded, WorkflowNotFound
-from flowscope.orchestrator.payloads import encode
+from fastapi import Query, Request, Response
+
+from flowscope.errors import DefinitionInvalid, Problem
+from flowscope.nodes.triggers import FormTriggerConfig, WebhookConfig
 from flowscope.server import schemas
-from flowscope.server.bodies import read_body
-from flowscope.server.execute import Order, start
-from flowscope.server.problems import JsonResponse, Refusal
-from flowscope.server.routes.subject import MISSING, Id, Responses, Served, router, told
+from flowscope.server.links import form_address
+from flowscope.server.problems import JsonResponse
+from flowscope.server.records import iso
+from flowscope.server.routes.subject import CONFLICT, MISSING, Id, Served, router, told
 from flowscope.server.security import principal_of
 from flowscope.server.services import Services
-from flowscope.server.webhooks import Signatures, execution_id_of, secret_name, webhook_input
+from flowscope.triggers import TriggerState
 
 routes = router("triggers")
 
-LONGEST_KEY = 256
 
-_ANSWERS: Responses = {**told(schemas.WebhookTaken), **MISSING}
-
-
-@routes.get("/api/webhook-trigger/{workflow_id}", responses=_ANSWERS, operation_id="webhook_get")
-@routes.post("/api/webhook-trigger/{workflow_id}", responses=_ANSWERS, operation_id="webhook_post")
-async def trigger_webhook(request: Request, services: Served, workflow_id: Id) -> Response:
-    """Start the workflow with the request as its input. Sent again with the same `x-idempotency-key`, it starts nothing
-    more, and answers with the run it started."""
-    body = await read_body(request, services.settings.max_body_bytes)
-    try:
-        await _check(request, services, workflow_id, body)
-        key = request.headers.get("x-idempotency-key") or request.headers.get("idempotency-key") or ""
-        if len(key) > LONGEST_KEY:
-            raise Refusal(400, "INPUT_INVALID", f"An idempotency key is at most {LONGEST_KEY} characters")
-        principal = principal_of(request.scope)
-        order = Order(
-            workflow_id=workflow_id,
-            execution_id=execution_id_of(workflow_id, key) if key else "",
-            input=encode(webhook_input(request.method, request.headers, request.query_params, body)),
-            user_id=principal.name if principal else "webhook",
-        )
-        live = await start(services, order)
-    except WorkflowNotFound:
-        return JsonResponse({"error": "Workflow not found"}, 404)
-    except (ExecutionActive, ExecutionEnded) as known:
-        return _taken(known.execution_id, duplicate=True)
-    return _taken(live.state.execution_id)
+@routes.get("/api/triggers", responses=told(schemas.Triggers))
+async def list_triggers(
+    services: Served, workflow_id: Annotated[str, Query(alias="workflowId", max_length=128)] = ""
+) -> Response:
+    """The triggers of active workflows: when each fires next, when it did last, what it started, what went wrong."""
+    return JsonResponse({"triggers": _objects(services, workflow_id)})
 
 
-async def _check(request: Request, services: Services, workflow_id: str, body: bytes) -> None:
-    """A workflow with a secret takes signed requests only; one without takes none that only a signature let in."""
-    secret = await _secret(services, workflow_id)
-    if secret is not None:
-        signatures: Signatures = request.app.state.signatures
-        signatures.check(secret, request.method, request.url.query, request.headers, body)
-    elif principal_of(request.scope) is None:
-        raise Refusal(401, "UNAUTHORIZED", "A key is needed: this workflow takes no signatures")
+@routes.post("/api/workflows/{workflow_id}/activate", responses={**told(schemas.Activated), **MISSING, **CONFLICT})
+async def activate_workflow(request: Request, services: Served, workflow_id: Id) -> Response:
+    """Have its triggers start runs from now on, also after a restart; 422 if it cannot run. Again, it stays as it is."""
+    if await asyncio.to_thread(services.library.active, workflow_id) is None:
+        problem = Problem("", "no version of it can run", "Mend it and save it again")
+        raise DefinitionInvalid([problem])
+    principal = principal_of(request.scope)
+    activation = await services.triggers.activate(workflow_id, principal.name if principal else "")
+    body = {"id": workflow_id, "active": True, "since": iso(activation.since)}
+    return JsonResponse(body | {"triggers": _objects(services, workflow_id)})
 
 
-async def _secret(services: Services, workflow_id: str) -> str | None:
-    name = secret_name((await services.workflow(workflow_id)).document)
-    if not name:
-        return None
-    known = services.settings.surroundings.secrets
-    secret = known.get(name) or known.get(name.lower())
-    if not secret:
-        message = f"The webhook's secret {name!r} is not set: `flowscope secrets set {name.lower()}` sets it"
-        raise Refusal(503, "SECRET_MISSING", message)
-    return secret
+@routes.post("/api/workflows/{workflow_id}/deactivate", responses={**told(schemas.Activated), **MISSING})
+async def deactivate_workflow(services: Served, workflow_id: Id) -> Response:
+    """Have them start nothing more. Runs that go on do so; what was still to start does not."""
+    await asyncio.to_thread(services.library.get, workflow_id)
+    await services.triggers.deactivate(workflow_id)
+    return JsonResponse({"id": workflow_id, "active": False})
 
 
-def _taken(execution_id: str, *, duplicate: bool = False) -> Response:
-    body: dict[str, object] = {
-        "success": True,
-        "executionId": execution_id,
-        "message": "Webhook received, workflow execution started",
-        "status": "running",
+def _objects(services: Services, workflow_id: str) -> list[dict[str, Any]]:
+    return [_object(services, state) for state in services.triggers.states() if workflow_id in ("", state.workflow_id)]
+
+
+def _object(services: Services, state: TriggerState) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "workflowId": state.workflow_id,
+        "workflowName": state.workflow_name,
+        "nodeId": state.node_id,
+        "label": state.label,
+        "type": state.type,
+        "active": True,
+        "fired": state.fired,
     }
-    return JsonResponse(body | ({"duplicate": True} if duplicate else {}))
+    times = {"since": state.since, "nextDue": state.next_due, "lastFired": state.fired_at}
+    body |= {name: iso(at) for name, at in times.items() if at}
+    facts = {"lastExecutionId": state.execution_id, "lastError": state.error, "queued": state.queued}
+    body |= {name: fact for name, fact in (facts | {"leftOut": state.left_out}).items() if fact}
+    trigger = services.triggers.find(state.workflow_id, state.node_id)
+    if trigger is not None and isinstance(trigger.config, WebhookConfig):
+        body |= {"method": trigger.config.method, "url": f"/hooks/{trigger.config.path or state.workflow_id}"}
+    elif trigger is not None and isinstance(trigger.config, FormTriggerConfig):
+        body["url"] = form_address(state.workflow_id, state.node_id)
+    return body

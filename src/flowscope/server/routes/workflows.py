@@ -60,7 +60,7 @@ async def list_workflows(
 ) -> Response:
     """Changed last, first."""
     rows = await asyncio.to_thread(services.library.search, search, before=read_cursor(cursor), limit=limit + 1)
-    body: dict[str, Any] = {"workflows": [_row_object(row) for row in rows[:limit]]}
+    body: dict[str, Any] = {"workflows": [_row_object(services, row) for row in rows[:limit]]}
     if len(rows) > limit:
         body["nextCursor"] = cursor_of(rows[limit - 1].updated_at, rows[limit - 1].workflow_id)
     return JsonResponse(body)
@@ -153,6 +153,7 @@ async def save_workflow(
         stored = await asyncio.to_thread(services.library.save, draft, expected=expected, activate=activate, by=by)
     except WorkflowNotFound:
         raise Refusal(412, "VERSION_CONFLICT", f"There is no workflow {workflow_id} to change") from None
+    await services.triggers.refresh(workflow_id)
     return await _answer(services, stored)
 
 
@@ -163,6 +164,7 @@ async def delete_workflow(
     """Remove it and its versions; what ran goes on to be shown. With `If-Match`, only if it is still that version."""
     expected = _expected(if_match, workflow_id)
     await asyncio.to_thread(services.library.delete, workflow_id, expected=expected)
+    await services.triggers.refresh(workflow_id)
     return Response(status_code=204)
 
 
@@ -201,7 +203,9 @@ async def get_version(services: Served, workflow_id: Id, version: Version) -> Re
 @routes.post("/api/workflows/{workflow_id}/versions/{version}/activate", responses={**told(schemas.Stored), **MISSING})
 async def activate_version(services: Served, workflow_id: Id, version: Version) -> Response:
     """Have that version run from now on; 422 if it cannot."""
-    return await _answer(services, await asyncio.to_thread(services.library.activate, workflow_id, version))
+    stored = await asyncio.to_thread(services.library.activate, workflow_id, version)
+    await services.triggers.refresh(workflow_id)
+    return await _answer(services, stored)
 
 
 @routes.get("/api/workflows/{workflow_id}/export", responses={200: {"description": "The document alone"}, **MISSING})
@@ -254,6 +258,7 @@ async def _answer(services: Services, stored: StoredWorkflow, status: int = 200)
         problems = [problem_object(problem) for problem in draft.problems]
     body = msgspec.json.decode(stored.document) | {
         "version": stored.version,
+        "active": services.triggers.is_active(stored.workflow_id),
         "activeVersion": stored.active,
         "valid": stored.valid,
         "problems": problems,
@@ -267,11 +272,12 @@ async def _answer(services: Services, stored: StoredWorkflow, status: int = 200)
     return JsonResponse(body, status, headers)
 
 
-def _row_object(row: WorkflowRow) -> dict[str, Any]:
+def _row_object(services: Services, row: WorkflowRow) -> dict[str, Any]:
     return {
         "id": row.workflow_id,
         "name": row.name,
         "version": row.version,
+        "active": services.triggers.is_active(row.workflow_id),
         "activeVersion": row.active,
         "nodes": row.nodes,
         "valid": row.valid,

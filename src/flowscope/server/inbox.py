@@ -1,0 +1,117 @@
+"""What waits for people: approvals, forms, signals, and lost attempts that somebody is asked about.
+
+A publisher that notes what has begun to wait. Whether it still does is seen when somebody asks, in the execution itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from flowscope.execution import status as st
+from flowscope.execution.events import ExecutionRecovered, NodeLost, NodeSuspended
+from flowscope.execution.state import Frame
+from flowscope.orchestrator.live_execution import LiveExecution
+from flowscope.orchestrator.ports import LogLine, Progress, Segment
+from flowscope.orchestrator.workflow_orchestrator import WorkflowOrchestrator
+
+KINDS = ("approval", "form", "signal", "ask")
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """One question. `signal` is its id within the execution; `since` and `until` are epoch milliseconds, `until` 0 for no
+    limit. `kind` is one of `KINDS`."""
+
+    execution_id: str
+    workflow_id: str
+    workflow_name: str
+    node_id: str
+    node_name: str
+    path: str
+    kind: str
+    signal: str
+    since: float
+    until: float
+    detail: str
+
+
+class Inbox:
+    """Lists and finds what waits. Belongs to the event loop."""
+
+    def __init__(self, orchestrator: WorkflowOrchestrator) -> None:
+        self._orchestrator = orchestrator
+        self._noted: dict[tuple[str, str, str], float] = {}
+
+    def publish(self, segment: Segment, events: Sequence[Any]) -> None:
+        lines = segment.lines
+        if b'"NodeSuspended"' not in lines and b'"NodeLost"' not in lines and b'"ExecutionRecovered"' not in lines:
+            return
+        for event in events:
+            if (isinstance(event, NodeSuspended) and event.signal) or (
+                isinstance(event, NodeLost) and event.outcome == "ask"
+            ):
+                self._noted[segment.execution_id, event.path, event.node_id] = event.at
+            elif isinstance(event, ExecutionRecovered):
+                self._look_through(segment.execution_id)
+
+    def murmur(self, word: Progress | LogLine) -> None:
+        """Nothing: who waits for people waits for facts."""
+
+    def _look_through(self, execution_id: str) -> None:
+        """After a restart: what an execution waited for already."""
+        live = self._orchestrator.live(execution_id)
+        for frame in live.state.frames.values() if live else ():
+            for number, wait in (frame.suspensions or {}).items():
+                if wait.signal:
+                    self._noted[execution_id, frame.path, frame.scope.ids[number]] = frame.times[2 * number]
+
+    def all(self) -> Iterator[Waiting]:
+        """Everything that waits, the longest first."""
+        for key, since in sorted(self._noted.items(), key=lambda item: item[1]):
+            found = self._place(*key)
+            if found is None:
+                del self._noted[key]
+                continue
+            yield self._waiting(*found, since)
+
+    def find(self, execution_id: str, signal: str) -> tuple[Waiting, LiveExecution, Frame, int] | None:
+        """What waits by that id, in the execution or a sub-workflow of it."""
+        for (noted, path, node_id), since in list(self._noted.items()):
+            if noted != execution_id and not noted.startswith(f"{execution_id}:"):
+                continue
+            found = self._place(noted, path, node_id)
+            if found is not None:
+                waiting = self._waiting(*found, since)
+                if waiting.signal == signal:
+                    return (waiting, *found)
+        return None
+
+    def _place(self, execution_id: str, path: str, node_id: str) -> tuple[LiveExecution, Frame, int] | None:
+        live = self._orchestrator.live(execution_id)
+        frame = live.state.frames.get(path) if live else None
+        number = frame.scope.index.get(node_id) if frame else None
+        if live is None or frame is None or number is None:
+            return None
+        wait = frame.suspension(number)
+        waits = wait is not None and wait.signal and frame.status[number] in (st.SUSPENDED, st.ASKING)
+        return (live, frame, number) if waits else None
+
+    def _waiting(self, live: LiveExecution, frame: Frame, number: int, since: float) -> Waiting:
+        wait, state = frame.suspension(number), live.state
+        assert wait is not None
+        node_id = frame.scope.ids[number]
+        return Waiting(
+            execution_id=state.execution_id,
+            workflow_id=state.workflow_id,
+            workflow_name=state.workflow_name,
+            node_id=node_id,
+            node_name=state.plan.labels[node_id],
+            path=frame.path,
+            kind="ask" if frame.status[number] == st.ASKING else wait.kind,
+            signal=wait.signal,
+            since=since,
+            until=wait.until,
+            detail=wait.detail,
+        )
