@@ -99,7 +99,7 @@ async def import_workflows(request: Request, services: Served) -> Response:
     return JsonResponse({"workflows": imported}, 201)
 
 
-@routes.get("/api/workflows/export", responses=told(schemas.Exported))
+@routes.get("/api/workflows/export", responses={**told(schemas.Exported), **MISSING})
 async def export_workflows(
     services: Served, workflow_ids: Annotated[list[str], Query(alias="id", min_length=1, max_length=MOST_IMPORTED)]
 ) -> Response:
