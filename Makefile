@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lint types layers web bench chaos lock clean
+.PHONY: help run test check fmt lint types layers web bench chaos fuzz lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench: $(STAMP) ## measure, each figure beside its floor; writes benchmarks/RESU
 
 chaos: $(STAMP) ## kill it N times (default 1000) and count what was lost
 	@$(BIN)/python -m tests.acceptance.chaos --kills $(or $(N),1000)
+
+fuzz: $(STAMP) ## N WebSocket frames (default 100000) that no client should send
+	@PYTHONPATH=tests $(BIN)/python -m tests.acceptance.frame_fuzz --frames $(or $(N),100000)
 
 lock: ## write requirements/*.txt again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements/run.txt

@@ -1,4 +1,4 @@
-"""Garbage in: nothing breaks, nothing leaks."""
+"""Garbage in: nothing breaks, nothing leaks. The long form is `make fuzz`."""
 
 from __future__ import annotations
 
@@ -6,70 +6,26 @@ import asyncio
 from random import Random
 from typing import Any
 
-import msgspec
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
 
+from acceptance.frame_fuzz import pester_all
+from acceptance.notation import chain, one
+from flowscope.live.guard import Scope
 from unit.live.serving import PATIENCE, hear, serving
 
-FRAMES = 3_000
+FRAMES = 5_000
 
 kinds = pytest.mark.parametrize("kind", ["lean", "plain"])
 
-WORDS: list[Any] = [
-    {"type": "SUBSCRIBE", "executionId": "nobody"},
-    {"type": "SUBSCRIBE", "executionId": "x" * 200},
-    {"type": "SUBSCRIBE", "executionId": None, "after": "1"},
-    {"type": "SUBSCRIBE", "executionId": "a", "after": 2**63},
-    {"type": "SUBSCRIBE", "executionId": "a", "after": 1.5},
-    {"type": "UNSUBSCRIBE", "executionId": "never"},
-    {"type": "PING", "more": [[[[]]]]},
-    {"type": ["SUBSCRIBE"]},
-    {"type": ""},
-    [],
-    None,
-    "PING",
-    7,
-]
-
-
-def mangled(dice: Random) -> bytes | str:
-    """Something a client should not say, or nearly."""
-    text = msgspec.json.encode(dice.choice(WORDS))
-    match dice.randrange(6):
-        case 0:
-            return dice.randbytes(dice.randint(0, 300))
-        case 1:
-            at = dice.randrange(len(text) + 1)
-            return text[:at]
-        case 2:
-            at = dice.randrange(len(text))
-            return text[:at] + dice.randbytes(1) + text[at + 1 :]
-        case 3:
-            return '{"type":"SUBSCRIBE","executionId":"\\ud800"}'
-        case 4:
-            return "".join(chr(dice.choice((dice.randrange(0xD800), 0x1F600, 0))) for _ in range(dice.randrange(60)))
-    return text.decode()
-
 
 @kinds
-async def test_fuzzed_messages_never_break_the_server(kind: str) -> None:
-    dice = Random(3)
+async def test_fuzzed_frames_never_break_the_server(kind: str) -> None:
     async with serving(kind) as site:
-        sent = 0
-        while sent < FRAMES:
-            async with connect(site.address, max_queue=None) as connection:
-                try:
-                    for _ in range(90):
-                        await connection.send(mangled(dice))
-                        sent += 1
-                except ConnectionClosed:
-                    pass  # said too much
-        async with connect(site.address) as connection:
-            assert (await hear(connection))["type"] == "CONNECTED"
-            await connection.send('{"type":"PING"}')
-            assert (await hear(connection))["type"] == "PONG"
+        run = await site.engine.start(chain("w", one("go", "manual_trigger"), one("a", "noop")), execution_id="run")
+        await run.result()
+        await pester_all(site.port, FRAMES if kind == "lean" else FRAMES // 5, seed=3)
+        await is_well(site)
         await all_gone(site)
 
 
@@ -87,9 +43,42 @@ async def test_fuzzed_bytes_after_the_handshake_never_break_the_server(kind: str
             assert b"101" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
             writer.write(dice.randbytes(dice.randint(1, 400)))
             writer.transport.abort() if dice.random() < 0.5 else writer.close()
-        async with connect(site.address) as connection:
-            assert (await hear(connection))["type"] == "CONNECTED"
+        await is_well(site)
         await all_gone(site)
+
+
+@kinds
+async def test_what_is_said_before_the_greeting_is_heard_after_it(kind: str) -> None:
+    """A client may speak while it is being looked at."""
+    looking, said = asyncio.Event(), asyncio.Event()
+
+    async def look(scope: Scope) -> None:
+        looking.set()
+        await said.wait()
+        for _ in range(8):  # turns of the loop, in each of which it reads what has arrived
+            await asyncio.sleep(0)
+
+    async with serving(kind, authorize=look) as site:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(
+            f"GET /ws/executions HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        await looking.wait()
+        ping = b'{"type":"PING"}'
+        writer.write(bytes((0x81, 0x80 | len(ping))) + bytes(4) + ping)
+        said.set()
+        await asyncio.wait_for(reader.readuntil(b'"PONG"'), PATIENCE)
+        writer.close()
+        await all_gone(site)
+
+
+async def is_well(site: Any) -> None:
+    """Somebody who comes now is served."""
+    async with connect(site.address) as connection:
+        assert (await hear(connection))["type"] == "CONNECTED"
+        await connection.send('{"type":"PING"}')
+        assert (await hear(connection))["type"] == "PONG"
 
 
 async def all_gone(site: Any) -> None:

@@ -16,6 +16,7 @@ from websockets.typing import Subprotocol
 
 from flowscope.engine import Engine
 from flowscope.live.client_fold import ClientFold, Outcome
+from flowscope.live.guard import Authorize
 from flowscope.live.lean import LeanProtocol
 from flowscope.live.protocol import SUBPROTOCOL
 from flowscope.live.settings import LiveSettings
@@ -57,9 +58,10 @@ async def serving(
     registry: Registry | None = None,
     app: Any = nothing,
     sndbuf: int = 0,
+    authorize: Authorize | None = None,
 ) -> AsyncIterator[Site]:
     async with Engine(data_dir, registry=registry, grace=0) as engine:
-        service = VisualizationService(engine.store, engine.state_manager, settings=settings)
+        service = VisualizationService(engine.store, engine.state_manager, settings=settings, authorize=authorize)
         engine.orchestrator.publishers.append(service)
         service.start()
         with socket.socket() as listener:
