@@ -48,7 +48,13 @@ async def test_the_example_does_what_the_page_says(type_: str, root: Path) -> No
     )
     shown = example(type_)
     if "output" in shown:
-        assert output == shown["output"]
+        assert without_size(type_, output) == without_size(type_, shown["output"])
+
+
+def without_size(type_: str, output: Any) -> Any:
+    """What a library makes of the same values differs in size between its versions."""
+    made = {"convert_to_file", "extract_from_file", "image_manipulation"}
+    return {key: value for key, value in output.items() if key != "size"} if type_ in made else output
 
 
 @pytest.mark.parametrize("type_", TYPES)
