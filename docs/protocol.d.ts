@@ -119,7 +119,7 @@ export interface NodeProgress {
   data: NodeProgressData;
 }
 
-/** How far a running attempt is; the latest wins. */
+/** How far a running attempt is; the latest wins. `detail` says why it does not run yet (`queued, 3rd of 12, waits for worker`), and takes the place of the node's; without it, it runs. */
 export interface NodeProgressData {
   executionId: string;
   nodeId: string;
@@ -128,6 +128,7 @@ export interface NodeProgressData {
   timestamp: number;
   path?: string;
   message?: string;
+  detail?: string;
 }
 
 export interface NodeUpdate {

@@ -367,6 +367,7 @@ export class RunStore {
     if (n === undefined || this.codes[n] !== RUNNING || ("path" in data && data.path)) return "ignored";
     if ((data.attempt ?? 1) !== this.attempts[n] || data.progress === undefined) return "ignored";
     this.progress[n] = data.progress;
+    this.details[n] = data.detail ?? "";
     this.#touch(n);
     return "applied";
   }

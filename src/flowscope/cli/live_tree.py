@@ -197,6 +197,9 @@ class LiveTree:
         """What a running node says of itself."""
         word = self._progress.get(node.node_id)
         if word is not None and word.attempt == node.attempts:
+            if word.detail:
+                yield Text(word.detail, "dim")
+                return
             bar = self._bar(word.fraction)
             bar.append(f"{word.fraction:.0%}  {shortened(word.message, STREAM)}", "dim")
             yield bar

@@ -167,7 +167,8 @@ def _word(update: NodeLog | NodeProgress) -> LogLine | Progress:
     }
     if isinstance(update, NodeLog):
         return LogLine(**where, kind=update.data.kind, level=update.data.level, text=update.data.text)
-    return Progress(**where, fraction=update.data.progress / 100, message=update.data.message or "")
+    data = update.data
+    return Progress(**where, fraction=data.progress / 100, message=data.message or "", detail=data.detail or "")
 
 
 def _watch_command(execution_id: str, url: str) -> str:

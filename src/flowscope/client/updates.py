@@ -56,6 +56,7 @@ def _progress_of(node: JSONObject) -> NodeProgress:
                 "attempt": node.get("attempt", 1),
                 "progress": node.get("progress", 0),
                 "timestamp": node["timestamp"],
+                **({"detail": node["detail"]} if "detail" in node else {}),
             },
         },
         NodeProgress,

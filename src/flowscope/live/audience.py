@@ -10,7 +10,7 @@ published wait in `arrivals`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from flowscope.live.channel import Channel
@@ -50,13 +50,16 @@ class Audience:
 
     # --- the channel ---
 
-    def opened(self, channel: Channel) -> None:
-        """The journal has been read; what was published meanwhile and is not in it follows."""
+    def opened(self, channel: Channel, standing: Iterable[Progress] = ()) -> None:
+        """The journal has been read; what was published meanwhile and is not in it follows. `standing` is what was said last
+        and still holds."""
         arrivals, self.arrivals = self.arrivals, []
         self.channel = channel
         channel.publish(arrivals)
         channel.pending.clear()
         channel.told = channel.seq
+        for word in standing:
+            channel.remember(word.node_id, percent(word), word.detail)
         for subscription in list(self.members):
             self.advance(subscription)
 
@@ -104,7 +107,7 @@ class Audience:
             return
         self._murmurs.progress(word)
         if self.channel is not None and not word.path:
-            self.channel.remember(word.node_id, percent(word))
+            self.channel.remember(word.node_id, percent(word), word.detail)
 
     # --- one member ---
 

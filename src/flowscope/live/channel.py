@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from flowscope.live.parcel import Parcel
 from flowscope.live.protocol import ExecutionSnapshot, NodeEntry, SnapshotData, encode
@@ -61,7 +62,7 @@ class Channel:
         self.tail = tail
         self.told = translator.seq
         self.pending: list[Encoded] = []
-        self.progress: dict[str, int] = {}
+        self.progress: dict[str, tuple[int, str]] = {}
         self._snapshot: tuple[Parcel, ...] = ()
         self._snapshot_seq = -1
 
@@ -87,17 +88,17 @@ class Channel:
                 for message in messages:
                     self.progress.pop(message.subject, None)
 
-    def remember(self, node_id: str, percent: int) -> None:
-        """A running node has said how far it is; a snapshot says so too until its next change."""
-        if self.progress.get(node_id) != percent:
-            self.progress[node_id] = percent
+    def remember(self, node_id: str, percent: int, detail: str) -> None:
+        """A running node has said how far it is, or that it waits; a snapshot says so too until its next change."""
+        if self.progress.get(node_id) != (percent, detail):
+            self.progress[node_id] = percent, detail
             self._snapshot_seq = -1
 
     def entry(self, node_id: str) -> NodeEntry | None:
         """A node as it is shown, with the progress it reported."""
         entry = self.translator.entry(node_id)
-        percent = self.progress.get(node_id)
-        return _with_progress(entry, percent) if entry and percent is not None else entry
+        said = self.progress.get(node_id)
+        return _with_progress(entry, *said) if entry and said is not None else entry
 
     def snapshot(self) -> Sequence[Parcel]:
         """The whole as it is now, in pages; built once for all who ask until something changes."""
@@ -115,8 +116,8 @@ class Channel:
         shares: list[list[msgspec.Raw]] = [[]]
         size = 0
         for entry in self.translator.entries():
-            percent = self.progress.get(entry.node_id)
-            data = encode(entry if percent is None else _with_progress(entry, percent))
+            said = self.progress.get(entry.node_id)
+            data = encode(entry if said is None else _with_progress(entry, *said))
             size += len(data) + 1
             if size > PAGE_BYTES - 4096 and shares[-1]:
                 shares.append([])
@@ -133,7 +134,8 @@ class Channel:
         return Parcel((encode(ExecutionSnapshot(data=data)),), (self.seq if page == pages else 0,))
 
 
-def _with_progress(entry: NodeEntry, percent: int) -> NodeEntry:
+def _with_progress(entry: NodeEntry, percent: int, detail: str) -> NodeEntry:
     if entry.status != "running":
         return entry
-    return msgspec.structs.replace(entry, progress=percent, visual=visual("running", None, percent))
+    looks = visual("running", None, percent)
+    return msgspec.structs.replace(entry, progress=percent, visual=looks, detail=detail or UNSET)

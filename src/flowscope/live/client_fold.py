@@ -120,6 +120,9 @@ class ClientFold:
         if data.get("attempt", 1) != node.get("attempt", 1) or "progress" not in data:
             return Outcome.IGNORED
         node["progress"] = data["progress"]
+        node.pop("detail", None)
+        if "detail" in data:
+            node["detail"] = data["detail"]
         return Outcome.APPLIED
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -40,6 +40,9 @@ log = structlog.get_logger("flowscope.live")
 READERS: Final = 4
 """Journals read at once."""
 
+Standing = Callable[[str], Iterable[Progress]]
+"""What nodes of an execution have said that still holds, for who comes later."""
+
 InThread = Callable[..., Awaitable[Any]]
 """Calls a blocking function elsewhere: `asyncio.to_thread`."""
 
@@ -55,11 +58,13 @@ class Hub:
         *,
         timer: Timer | None = None,
         in_thread: InThread = asyncio.to_thread,
+        standing: Standing = lambda execution_id: (),
     ) -> None:
         self.settings = settings or LiveSettings()
         self._clock = clock or SystemClock()
         self._timer = timer or LoopTimer()
         self._in_thread = in_thread
+        self._standing = standing
         self._history = History(store, self.settings.budget)
         self.chronicles = Chronicles(store, self._history.shape)
         self.replays = Replays(self.chronicles, self.publish, self.reopen, self.watched)
@@ -286,7 +291,7 @@ class Hub:
             if self._audiences.get(execution_id) is not audience or audience.generation != generation:
                 return
             if channel is not None:
-                audience.opened(channel)
+                audience.opened(channel, self._standing(execution_id))
             elif audience.arrivals:  # it began while we looked
                 self._open(audience)
             else:

@@ -72,6 +72,7 @@ def _progress(word: Progress) -> NodeProgress:
             timestamp=round(word.at),
             path=word.path or UNSET,
             message=_unicode(word.message) or UNSET,
+            detail=_unicode(word.detail) or UNSET,
         )
     )
 

@@ -146,7 +146,8 @@ class ExecutionSnapshot(Message, frozen=True, kw_only=True, gc=False, tag="EXECU
 
 
 class NodeProgressData(Part, frozen=True, kw_only=True, gc=False):
-    """How far a running attempt is; the latest wins."""
+    """How far a running attempt is; the latest wins. `detail` says why it does not run yet (`queued, 3rd of 12, waits for
+    worker`), and takes the place of the node's; without it, it runs."""
 
     execution_id: str
     node_id: str
@@ -155,6 +156,7 @@ class NodeProgressData(Part, frozen=True, kw_only=True, gc=False):
     timestamp: int
     path: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
 
 
 class NodeProgress(Message, frozen=True, kw_only=True, gc=False, tag="NODE_PROGRESS"):

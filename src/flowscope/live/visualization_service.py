@@ -17,7 +17,7 @@ from flowscope.definition.workflow import JSON
 from flowscope.errors import ExecutionEnded
 from flowscope.live.asgi import LiveEndpoint, Receive, Send
 from flowscope.live.guard import Authorize, LoopbackGuard, Scope
-from flowscope.live.hub import Hub
+from flowscope.live.hub import Hub, Standing
 from flowscope.live.protocol import CloseCode
 from flowscope.live.settings import LiveSettings
 from flowscope.live.sse import stream
@@ -37,7 +37,7 @@ class Stats(TypedDict):
 class VisualizationService:
     """Shows executions to whoever watches. It is a `Publisher`: give it to the orchestrator; runs that are only reported
     come through the state manager. `authorize` is asked before a connection is accepted; by default, only this machine's
-    own programs and pages are let in (see `guard`)."""
+    own programs and pages are let in (see `guard`). `standing`: what nodes have said that still holds (the orchestrator's)."""
 
     def __init__(
         self,
@@ -47,11 +47,12 @@ class VisualizationService:
         settings: LiveSettings | None = None,
         *,
         authorize: Authorize | None = None,
+        standing: Standing = lambda execution_id: (),
     ) -> None:
         self.settings = settings or LiveSettings()
         self.state_manager = state_manager
         self._clock = clock or SystemClock()
-        self.hub = Hub(store, self._clock, self.settings)
+        self.hub = Hub(store, self._clock, self.settings, standing=standing)
         guard = LoopbackGuard(self.settings.allowed_origins, self.settings.allowed_hosts)
         self.endpoint = LiveEndpoint(self.hub, authorize or guard)
 

@@ -41,7 +41,7 @@ from flowscope.orchestrator.inline_runner import InlineRunner
 from flowscope.orchestrator.library import Library
 from flowscope.orchestrator.live_execution import LiveExecution
 from flowscope.orchestrator.payloads import PayloadStore, encode
-from flowscope.orchestrator.ports import UNENDED, Clock, ExecutionRow, NodeRunner, Publisher, Results, Store
+from flowscope.orchestrator.ports import UNENDED, Clock, ExecutionRow, NodeRunner, Progress, Publisher, Results, Store
 from flowscope.orchestrator.recovery import Recovery
 from flowscope.orchestrator.sub_workflows import SubWorkflows
 
@@ -146,6 +146,16 @@ class WorkflowOrchestrator:
         if self._driver is None or self._driver.stopping:
             raise StoreUnavailable("flowscope is not running: start it, or wait until it is up again")
         return self._driver
+
+    def standing(self, execution_id: str) -> list[Progress]:
+        """Which of its nodes wait for a place, and for which: what was said, or would be, on the ephemeral lane."""
+        now = self.clock.now()
+        waiting = self._runner.waiting(execution_id)
+        return [
+            Progress(execution_id=execution_id, node_id=node_id, attempt=attempt, at=now, detail=detail)
+            for (_, path, node_id, attempt), detail in waiting.items()
+            if not path
+        ]
 
     def statistics(self) -> dict[str, Any]:
         return {

@@ -6,6 +6,7 @@ because its old readers expect every key.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from flowscope.execution.payload import Payload
 from flowscope.execution.state import State
 from flowscope.execution.view import ExecutionView, NodeView
 from flowscope.orchestrator.payloads import INLINE, PayloadStore
-from flowscope.orchestrator.ports import ExecutionRow
+from flowscope.orchestrator.ports import ExecutionRow, Progress
 
 LOG_STATUS: Final = {
     "running": "running",
@@ -54,8 +55,9 @@ def row_object(row: ExecutionRow) -> dict[str, JSON]:
     )
 
 
-def execution_object(row: ExecutionRow, view: ExecutionView) -> dict[str, JSON]:
-    """One execution with its nodes, as it is after event `seq`."""
+def execution_object(row: ExecutionRow, view: ExecutionView, standing: Iterable[Progress] = ()) -> dict[str, JSON]:
+    """One execution with its nodes, as it is after event `seq`; `standing` says which of them wait for a place."""
+    waits = {word.node_id: word.detail for word in standing}
     return row_object(row) | _without_nothing(
         {
             "status": view.status,
@@ -67,19 +69,19 @@ def execution_object(row: ExecutionRow, view: ExecutionView) -> dict[str, JSON]:
             "totalNodes": view.total_nodes,
             "completedNodes": view.completed_nodes,
             "seq": view.seq,
-            "nodes": [_node_object(node) for node in view.nodes.values()],
+            "nodes": [_node_object(node, waits.get(node.node_id, "")) for node in view.nodes.values()],
         }
     )
 
 
-def _node_object(node: NodeView) -> dict[str, JSON]:
+def _node_object(node: NodeView, waits: str) -> dict[str, JSON]:
     iterations = node.iterations
     return _without_nothing(
         {
             "nodeId": node.node_id,
             "nodeName": node.node_name,
             "status": node.status,
-            "detail": node.detail,
+            "detail": (waits if node.status == "running" else "") or node.detail,
             "parentId": node.parent.node_id if node.parent else "",
             "startedAt": iso(node.start_time) if node.start_time else None,
             "finishedAt": iso(node.end_time) if node.end_time else None,

@@ -87,6 +87,7 @@ class Services:
             self.engine.state_manager,
             settings=LiveSettings(path=settings.ws_path, heartbeat_interval=settings.ws_heartbeat_interval_ms),
             authorize=_admitted,
+            standing=self.engine.orchestrator.standing,
         )
         self.histories = Histories(self.engine)
         self.metrics = Metrics(self.engine.orchestrator.statistics, self._viewers)

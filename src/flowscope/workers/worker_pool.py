@@ -123,12 +123,12 @@ class WorkflowWorkerPool:
 
     def waiting(self, execution_id: str) -> dict[Key, str]:
         """What of an execution waits in the line, by key, and what for."""
-        places = enumerate(islice(self._line.in_order(), COUNTED), 1)
-        return {
-            assignment.task.key: self._detail(assignment, place)
-            for place, assignment in places
-            if assignment.execution_id == execution_id
-        }
+        waiting: dict[Key, str] = {}
+        for place, assignment in enumerate(islice(self._line.in_order(), COUNTED), 1):
+            if assignment.execution_id == execution_id:
+                # Whoever asks is to hear, too, when it begins.
+                assignment.told = waiting[assignment.task.key] = self._detail(assignment, place)
+        return waiting
 
     def statistics(self) -> dict[str, Any]:
         inline = self._inline.statistics()

@@ -71,7 +71,8 @@ def _instant(given: datetime | None) -> float:
 async def get_execution(services: Served, execution_id: Id) -> Response:
     """One execution and its nodes, as they are after event `seq`."""
     row = await services.histories.row(execution_id)
-    return JsonResponse(execution_object(row, services.histories.view(execution_id)))
+    standing = services.engine.orchestrator.standing(execution_id)
+    return JsonResponse(execution_object(row, services.histories.view(execution_id), standing))
 
 
 @routes.get(
