@@ -132,7 +132,7 @@ class WorkflowWorkerPool:
 
     def statistics(self) -> dict[str, Any]:
         inline = self._inline.statistics()
-        running = inline.get("running", 0) + self._crew.busy
+        running = inline.get("running", 0) + self._line.taken(WORKER)
         return {**inline, "running": running, "waiting": len(self._line), "pool": self.get_metrics()}
 
     # --- the mission's face ---
