@@ -1,6 +1,6 @@
 """Contract section 7, fault 18: the variables of the mission's table do what it says, in a server started as people start it.
 
-The `WORKER_` ones have their effect in the pool, and their test beside it.
+What the `WORKER_` ones do is tested in `test_worker_pool.py`.
 """
 
 from __future__ import annotations
