@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lint types layers web bench chaos fuzz lock clean
+.PHONY: help run test check fmt lint types layers web bench chaos fuzz simulate planted lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -56,6 +56,12 @@ chaos: $(STAMP) ## kill it N times (default 1000) and count what was lost
 
 fuzz: $(STAMP) ## N WebSocket frames (default 100000) that no client should send
 	@PYTHONPATH=tests $(BIN)/python -m tests.acceptance.frame_fuzz --frames $(or $(N),100000)
+
+simulate: $(STAMP) ## play N seeds (default 100000) of the orchestrator, its clock and its disk
+	@$(BIN)/python -m tests.simulation --seeds $(or $(N),100000)
+
+planted: $(STAMP) ## plant known bugs in a copy, and see each caught (about ten minutes)
+	@$(BIN)/python -m tests.acceptance.planted
 
 lock: ## write requirements/*.txt again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements/run.txt

@@ -1,4 +1,4 @@
-"""Many seeds: `python -m tests.simulation [--seeds 10000] [--first 0]`. Exit status 1 if one finds a violation."""
+"""Many seeds: `python -m tests.simulation [--seeds 10000] [--first 0] [--stop]`. Exit status 1 if one finds a violation."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Play the orchestrator, its clock and its disk from seeds")
     parser.add_argument("--seeds", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--stop", action="store_true", help="at the first violation")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     began = time.monotonic()
@@ -30,6 +31,8 @@ def main() -> int:
             failed += 1
             print(f"seed {seed}: {violations[0]}")
             print(f"    again with: python -m tests.simulation --first {seed} --seeds 1", flush=True)
+            if arguments.stop:
+                break
     seconds = time.monotonic() - began
     print(f"{arguments.seeds} seeds, {deaths} deaths, {events} events, {failed} with violations, {seconds:.1f} s")
     return bool(failed)

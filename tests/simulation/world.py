@@ -132,7 +132,10 @@ class World:
 
     def run(self) -> list[str]:
         with flows.elsewhere(self._dice, self._ashes.lines):
-            return self._run()
+            try:
+                return self._run()
+            except Exception as error:  # noqa: BLE001 -- whatever stops a world is what was looked for
+                return [*self.violations, f"{type(error).__name__}: {error}"]
 
     def _run(self) -> list[str]:
         for life in range(self._lives + 1):
