@@ -276,6 +276,46 @@ def executions(
 
 
 @app.command()
+def export(
+    execution_id: ExecutionId,
+    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="The file to write.", show_default=False)],
+    no_data: Annotated[bool, typer.Option("--no-data", help="Leave out what flowed: inputs, outputs, logs.")] = False,
+    redact: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--redact",
+            metavar="NAME",
+            help="Blot out the fields of this name too; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Data = DATA,
+) -> None:
+    """Write a run into one HTML file that shows and replays it in any browser, without a server or a network.
+
+    Secrets that are known here, and fields whose names promise one (password, token, …), are blotted out.
+    """
+    from flowscope.cli.run_files import export_run, options_of
+
+    options = options_of(data, with_data=not no_data, redact=redact or [])
+    print(export_run(data, _registry(), execution_id, html, options))
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that export has written.", show_default=False)],
+    execution_id: Annotated[
+        str, typer.Option("--execution-id", metavar="ID", help="Another id for it.", show_default=False)
+    ] = "",
+    data: Data = DATA,
+) -> None:
+    """Put the run of a run file among your own, to look at, search and replay; it is marked as imported and never runs."""
+    from flowscope.cli.run_files import import_run
+
+    print(import_run(data, file, execution_id))
+
+
+@app.command()
 def validate(file: File) -> int:
     """Check a workflow, and name all that is wrong with it."""
     try:

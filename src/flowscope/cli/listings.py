@@ -21,7 +21,7 @@ from flowscope.execution.view import ENDED
 from flowscope.journal import SqliteStore
 from flowscope.nodes.registry import Registry
 from flowscope.nodes.sdk import NodeType
-from flowscope.orchestrator.ports import ExecutionRow, Store
+from flowscope.orchestrator.ports import IMPORTED, ExecutionRow, Store
 
 PATIENCE = 0.2
 """Seconds between two looks into the store of another process."""
@@ -100,9 +100,15 @@ def print_executions(rows: list[ExecutionRow]) -> None:
             Text(f"{look.icon} {row.status}", look.colour),
             local(row.started_at) if row.started_at else "",
             duration(row.ended_at - row.started_at) if row.ended_at else "",
-            Text(shortened(row.error or row.detail, 200), LOOKS["error"].colour if row.error else "dim"),
+            Text(shortened(_remark(row), 200), LOOKS["error"].colour if row.error else "dim"),
         )
     _print_wide(table)
+
+
+def _remark(row: ExecutionRow) -> str:
+    if row.error and row.detail.startswith(IMPORTED):
+        return f"{row.detail} · {row.error}"
+    return row.error or row.detail
 
 
 def node_object(kind: NodeType) -> dict[str, JSON]:

@@ -48,7 +48,7 @@ def as_svg(workflow: Workflow) -> str:
     """A picture that stands by itself: no script, no font and no file from elsewhere, light or dark as the reader is."""
     parents = {node.id: node.parent_id for node in workflow.nodes}
     layout = arrange(parents, ((edge.source, edge.target) for edge in workflow.edges))
-    picture = _Picture(workflow, layout, _absolute(parents, layout))
+    picture = _Picture(workflow, layout, absolute(parents, layout))
     width, height = layout.width + 2 * _MARGIN, layout.height + 2 * _MARGIN
     title = _escaped(workflow.name)
     lines = [
@@ -63,7 +63,7 @@ def as_svg(workflow: Workflow) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _absolute(parents: dict[str, str | None], layout: Layout) -> dict[str, Box]:
+def absolute(parents: dict[str, str | None], layout: Layout) -> dict[str, Box]:
     """Boxes in the picture's own coordinates, by node, outermost first."""
     inhabitants: dict[str, list[str]] = {}
     placed: dict[str, Box] = {}

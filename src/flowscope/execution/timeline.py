@@ -273,12 +273,13 @@ class _Clockwork:
         track.number = event.attempt + 1
 
     def _instant(self, key: Key, status: str, event: NodeSkipped | NodeAdopted) -> None:
-        """It never started: nothing of it took time."""
+        """It never started; it may have been due for a while."""
         # What nothing decided (a gate that stays shut) hung on all that ended before.
         known = self.tracks[key].cause if key in self.tracks else self.doomed.pop(key, None)
         cause = known or (self.last if not key[0] else None)
-        track = self.tracks[key] = _Track(self.at, cause)
-        track.status, track.seq = status, event.seq
+        due = self.tracks[key].due if key in self.tracks else self.at
+        track = self.tracks[key] = _Track(due, cause)
+        track.status, track.seq, track.end = status, event.seq, self.at
         self.open.pop(key, None)
         if not key[0]:
             self.last = key
@@ -318,11 +319,17 @@ class _Clockwork:
             return []
         running = [key for key in self.open if not key[0]]
         key = running[0] if running and not self.ended else self.last
+        if key is not None and self.ended and self.tracks[key].status in ("skipped", "cancelled"):
+            key = self._failed() or key  # what ended only because something had failed is not what the end hung on
         path: list[Key] = []
         while key is not None:
             path.append(key)
             key = self.tracks[key].cause
         return path[::-1]
+
+    def _failed(self) -> Key | None:
+        node_id = next((mark.node_id for mark in self.marks if mark.kind == "failing"), "")
+        return ("", node_id) if ("", node_id) in self.tracks else None
 
     def _slack(self, end: float) -> dict[str, float]:
         assert self.plan is not None
