@@ -117,7 +117,7 @@ async def test_what_promises_a_secret_is_blotted_out(run_file: Path) -> None:
     assert "hunter2" not in text
     assert "[redacted]" in text
     assert "default-src 'none'" in text
-    assert run_file.stat().st_mode & 0o077 == 0
+    assert not run_file.stat().st_mode & 0o077
     block = text.encode()[text.encode().index(BLOCK) + len(BLOCK) :]
     assert b"<" not in block[: block.index(END)]
 
