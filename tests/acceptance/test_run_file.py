@@ -111,7 +111,7 @@ async def test_the_file_opened_from_disk_replays(run_file: Path, page: Page) -> 
     assert (asked, said) == ([address], [])
 
 
-async def test_what_promises_a_secret_is_blotted_out(run_file: Path) -> None:
+def test_what_promises_a_secret_is_blotted_out(run_file: Path) -> None:
     """E-03."""
     text = run_file.read_text()
     assert "hunter2" not in text
