@@ -18,9 +18,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(STAMP) ## run the example workflow, live in this terminal
-	@echo "» running examples/etl.json; the record is kept in .flowscope"
-	@$(BIN)/flowscope run examples/etl.json
+run: $(STAMP) web ## serve the studio and the examples at http://127.0.0.1:3001
+	@echo "» starting the server; what it keeps is in .flowscope, and Ctrl-C ends it"
+	@$(BIN)/flowscope serve --examples examples
 
 web: $(STAMP) ## build the studio, if it has changed
 	@$(BIN)/python web_build.py build

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,9 +39,11 @@ def serve(
         ),
     ] = None,
     data: _Data = None,
-    no_open: Annotated[
-        bool, typer.Option("--no-open", help="Open no browser. (There is no page to open yet.)")
-    ] = False,
+    examples: Annotated[
+        Path | None,
+        typer.Option("--examples", metavar="DIR", help="Store the workflows there, once each.", show_default=False),
+    ] = None,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
 ) -> None:
     """Serve workflows over HTTP, and every run live over WebSocket.
 
@@ -53,7 +58,13 @@ def serve(
     logger = logging.getLogger("flowscope")
     if logger.level > logging.WARNING:
         logger.setLevel(logging.WARNING)  # nobody looks at a server all the time: what goes wrong must be written down
-    run_loop(run_server(settings, _announce))
+
+    def announce(address: str, services: Services) -> None:
+        _announce(address, services)
+        if not no_open:
+            _open(address)
+
+    run_loop(run_server(settings, announce, examples=examples))
     say_note("Stopped. What was unfinished goes on at the next start")
 
 
@@ -69,11 +80,22 @@ def _announce(address: str, services: Services) -> None:
         console.print(
             "[dim]Only this machine can reach it, without a key. `flowscope keys create NAME` asks for keys[/]"
         )
-    console.print(f"  store a workflow  curl{authorization} {address}/api/workflows -d @examples/approval.json")
-    body = '\'{"workflowId": "approval"}\''
-    console.print(f"  run it            curl{authorization} {address}/api/execute-workflow -d {body}", markup=False)
+    stored = services.library.search(limit=1)
+    if stored:
+        body = f'\'{{"workflowId": "{stored[0].workflow_id}"}}\''
+        console.print(f"  run a workflow    curl{authorization} {address}/api/execute-workflow -d {body}", markup=False)
+    else:
+        console.print(f"  store a workflow  curl{authorization} {address}/api/workflows -d @examples/approval.json")
     console.print(f"  see the runs      curl{authorization} {address}/api/executions")
+    console.print(f"  watch one         flowscope watch EXECUTION_ID --url {address}")
     console.file.flush()
+
+
+def _open(address: str) -> None:
+    """Show the studio where somebody sits; never a browser of the terminal's own."""
+    seen = sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    if seen and sys.stdout.isatty():
+        webbrowser.open(address)
 
 
 @keys.command()

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -18,6 +19,7 @@ from flowscope.live.lean import LeanProtocol
 from flowscope.live.session import FRAME_BYTES_IN
 from flowscope.log import get_logger
 from flowscope.server.app import create_app
+from flowscope.server.examples import store_examples
 from flowscope.server.services import Services
 from flowscope.server.settings import Settings
 
@@ -29,8 +31,9 @@ CONNECTIONS_SECONDS = 5
 """What a connection gets to take its last answer, once the engine has stopped."""
 
 
-async def serve(settings: Settings, announce: Callable[[str, Services], None]) -> None:
-    """Serve until a signal ends it. `announce` is told the address when all is ready.
+async def serve(settings: Settings, announce: Callable[[str, Services], None], *, examples: Path | None = None) -> None:
+    """Serve until a signal ends it. `announce` is told the address when all is ready; the workflows of the directory
+    `examples` are stored first, if they never were.
 
     `InputInvalid` for a port that is taken or an address that needs keys; a `StoreError` for the data directory.
     """
@@ -41,6 +44,8 @@ async def serve(settings: Settings, announce: Callable[[str, Services], None]) -
         await services.start()
         try:
             require_keys(services)
+            if examples is not None:
+                await store_examples(services, examples)
             announce(address_of(listener), services)
             await _Server(_config(app, settings), services).serve([listener])
         finally:
