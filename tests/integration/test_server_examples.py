@@ -17,7 +17,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 async def test_all_examples_are_stored_and_can_run() -> None:
     async with serving() as server:
         stored = await store_examples(server.services, EXAMPLES)
-        assert set(stored) >= {"seattle-weather", "resilient", "approval"} and len(stored) == len(list(EXAMPLES.glob("*.json")))
+        assert set(stored) >= {"seattle-weather", "resilient", "approval"} and len(stored) == len(
+            list(EXAMPLES.glob("*.json"))
+        )
         for workflow_id in stored:
             body = (await server.get(f"/api/workflows/{workflow_id}")).json()
             assert body["valid"] and body["activeVersion"] == 1, body["problems"]
