@@ -4,7 +4,7 @@
 
 A process runs the workload on a data directory (`workload.py`). It is killed with SIGKILL at a random moment, or kills itself
 at a named failpoint; the next one takes up what it left, is killed in turn, perhaps while it recovers, and after some deaths
-one is let finish. Then the oracle (`oracle.py`) judges what happened. Exit status 1 if it finds a violation.
+one is let finish. Some are stopped for a while (SIGSTOP) and go on; the disk of some is full, or fails to sync, now and then. Then the oracle (`oracle.py`) judges what happened. Exit status 1 if it finds a violation.
 
 Most time would go into starting Python, so this process imports the engine once and forks: what dies is a process of its own
 all the same. Failpoints are read when the module is imported, so those run as commands.
@@ -52,6 +52,8 @@ class Report:
     seed: int
     kills: int = 0
     kills_during_recovery: int = 0
+    stops: int = 0
+    disk_faults: int = 0
     failpoints: dict[str, int] = field(default_factory=dict)
     directories: int = 0
     executions: int = 0
@@ -89,13 +91,23 @@ class House:
         self.told = Told()
         self.oracle = Oracle(Remains(directory), self.told, expected)
         self.lives = 0
+        self._rest = b""
 
-    def live(self, seconds: float, *, finish: bool = False, once: bool = False) -> bool:
-        """A process that is killed after so many seconds; whether it had recovered by then."""
+    def live(
+        self, seconds: float, *, finish: bool = False, once: bool = False, bad_disk: bool = False, stopped: float = 0
+    ) -> bool:
+        """A process that is killed after so many seconds; whether it had recovered by then. `stopped`: half-way it is
+        stopped for that long."""
         recoveries = len(self.told.recoveries)
-        process, output = self._fork(finish=finish, once=once)
+        process, output = self._fork(finish=finish, once=once, bad_disk=bad_disk)
         with os.fdopen(output, "rb"):
-            killed = self._listen(output, time.monotonic() + seconds, process)
+            began = time.monotonic()
+            if stopped:
+                self._listen(output, began + seconds / 2, process, signal.SIGSTOP)
+                time.sleep(stopped)
+                os.kill(process, signal.SIGCONT)
+                seconds += stopped
+            killed = self._listen(output, began + seconds, process)
         _, status = os.waitpid(process, 0)
         if killed is (finish or once) or (not killed and status):
             self.oracle.violations.append(f"life {self.lives}: status {status}, {'killed' if killed else 'not killed'}")
@@ -126,13 +138,14 @@ class House:
         report.executions += len(self.told.results)
         report.accepted += len(self.told.accepted)
         report.taken_up += self.told.taken_up
+        report.disk_faults += self.told.faults
         report.recoveries += self.told.recoveries
         report.events += self.oracle.events
         report.effects += self.oracle.effects
         report.attempts_lost += self.oracle.attempts_lost
         report.violations += self.oracle.violations
 
-    def _fork(self, *, finish: bool, once: bool) -> tuple[int, int]:
+    def _fork(self, *, finish: bool, once: bool, bad_disk: bool) -> tuple[int, int]:
         self.lives += 1
         output, there = os.pipe()
         process = os.fork()
@@ -145,7 +158,7 @@ class House:
             os.dup2(said, 1)
             os.dup2(said, 2)
             random.seed()
-            workload.main(self.directory, finish=finish, once=once, round=self.lives, output=there)
+            workload.main(self.directory, finish=finish, once=once, round=self.lives, output=there, bad_disk=bad_disk)
             status = 0
         except BaseException:  # noqa: BLE001 -- nothing of the parent may run here
             traceback.print_exc()
@@ -154,15 +167,18 @@ class House:
             sys.stderr.flush()
             os._exit(status)
 
-    def _listen(self, output: int, deadline: float, process: int) -> bool:
-        """Hear what it says until it ends; kill it at the deadline. Whether that was necessary."""
+    def _listen(self, output: int, deadline: float, process: int, then: signal.Signals = signal.SIGKILL) -> bool:
+        """Hear what it says until it ends; kill it at the deadline, or stop it and return. Whether that was necessary."""
         killed = False
-        rest = b""
+        rest, self._rest = self._rest, b""
         while True:
             left = deadline - time.monotonic()
             if not killed and left <= 0:
-                os.kill(process, signal.SIGKILL)
+                os.kill(process, then)
                 killed = True
+                if then is signal.SIGSTOP:
+                    self._rest = rest
+                    break
             if not killed and not select.select([output], [], [], left)[0]:
                 continue
             data = os.read(output, 1 << 16)
@@ -191,8 +207,11 @@ class Chaos:
             for _ in range(min(DEATHS, left)):
                 left -= 1
                 # One in three early: most of those are still recovering.
-                recovered = house.live(self._random.uniform(0, LONGEST / (5 if self._random.random() < 1 / 3 else 1)))
+                seconds = self._random.uniform(0, LONGEST / (5 if self._random.random() < 1 / 3 else 1))
+                stopped = self._random.choice((0, 0, 0, self._random.uniform(0.01, 0.1)))
+                recovered = house.live(seconds, bad_disk=self._random.random() < 1 / 3, stopped=stopped)
                 self.report.kills += 1
+                self.report.stops += bool(stopped)
                 self.report.kills_during_recovery += house.lives > 1 and not recovered
             self._close(house)
 

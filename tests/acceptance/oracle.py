@@ -47,6 +47,7 @@ class Told:
     results: dict[str, tuple[str, str]] = field(default_factory=dict)
     recoveries: list[float] = field(default_factory=list)
     taken_up: int = 0
+    faults: int = 0
     finished: bool = False
 
     def hear(self, line: str) -> None:
@@ -67,6 +68,8 @@ class Told:
             self.taken_up += int(count)
             if int(count):
                 self.recoveries.append(float(milliseconds))
+        elif word == "fault":
+            self.faults += 1
         elif word == "finished":
             self.finished = True
 

@@ -27,9 +27,10 @@ def chaos(*arguments: str) -> dict[str, Any]:
 def test_killed_at_random_it_loses_nothing_and_repeats_nothing() -> None:
     report = chaos("--kills", "32", "--failpoints", "0")
     assert report["kills"] == 32
-    assert report["accepted"] > 50
-    assert report["effects"] > 500
-    assert report["taken_up"] > 20
+    assert report["stops"] + report["disk_faults"] > 0
+    assert report["accepted"] > 20
+    assert report["effects"] > 100
+    assert report["taken_up"] > 10
 
 
 def test_killed_at_every_failpoint_it_loses_nothing_and_repeats_nothing() -> None:

@@ -4,7 +4,7 @@
 
 It takes up what earlier processes left, keeps starting executions, and writes one line to its standard output for each
 fact it was told: `up MS N` recovered, `ack ID` accepted, `shown ID SEQ` published, `ended ID STATUS DIGEST`,
-`result ID STATUS VALUE`, `finished`. What it was told must never be untrue afterwards.
+`result ID STATUS VALUE`, `fault` the disk refused, `finished`. What it was told must never be untrue afterwards.
 
 Nodes with an effect write to an effect log: a line before and a line after, outside the journal.
 """
@@ -27,7 +27,7 @@ import msgspec
 from flowscope.definition import load
 from flowscope.definition.workflow import JSON, Workflow
 from flowscope.engine import Engine, run_loop
-from flowscope.errors import NodeError, UserError
+from flowscope.errors import NodeError, StoreError, UserError
 from flowscope.execution.digest import digest
 from flowscope.execution.events import ExecutionPaused, NodeLost, NodeSuspended
 from flowscope.nodes.builtin import builtin_registry
@@ -36,6 +36,7 @@ from flowscope.nodes.registry import Registry
 from flowscope.nodes.sdk import NodeConfig, NodeType, node
 from flowscope.orchestrator.ports import UNENDED, ExecutionQuery, LogLine, Progress, Segment
 
+from .faulty_disk import FaultyDisk
 from .notation import chain, graph, one
 
 STORE = "store"
@@ -238,8 +239,9 @@ def identity(execution_id: str) -> str:
 class Workload:
     """Runs in one process on one data directory."""
 
-    def __init__(self, directory: Path, say: Say, round: int) -> None:
+    def __init__(self, directory: Path, say: Say, round: int, disk: FaultyDisk | None = None) -> None:
         self._say = say
+        self._disk = disk
         self._round = round
         self._count = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -266,6 +268,7 @@ class Workload:
                 return
             for execution_id in left:
                 self._own(self._watch(execution_id))
+            self._disk_may_fail()
             await asyncio.gather(*(self._start_for_ever() for _ in range(WIDTH)))
 
     async def once(self) -> None:
@@ -304,11 +307,11 @@ class Workload:
             await self._signal(execution_id, name)
 
     async def _resume(self, execution_id: str) -> None:
-        with suppress(UserError):
+        with suppress(UserError, StoreError):
             await self.engine.run(execution_id).resume()
 
     async def _signal(self, execution_id: str, name: str) -> None:
-        with suppress(UserError):
+        with suppress(UserError, StoreError):
             await self.engine.run(execution_id).signal(name, {"by": "somebody"})
 
     async def _start_for_ever(self) -> None:
@@ -320,16 +323,22 @@ class Workload:
     async def _one(self, kind: str, n: int) -> None:
         self._count += 1
         execution_id = f"{kind}-{n}-{self._round:05}-{self._count:05}"
-        run = await self.engine.start(self._workflows[kind], {"n": n}, execution_id=execution_id)
+        try:
+            run = await self.engine.start(self._workflows[kind], {"n": n}, execution_id=execution_id)
+        except StoreError:
+            return  # the disk refused it: nobody was told that it is accepted
         self._say(f"ack {execution_id}")
         if kind == "paused":
-            with suppress(UserError):
+            with suppress(UserError, StoreError):
                 await run.pause()
         await self._watch(execution_id)
 
     async def _watch(self, execution_id: str) -> None:
         live = self.engine.orchestrator.live(execution_id)
-        outcome = await self.engine.run(execution_id).outcome()
+        try:
+            outcome = await self.engine.run(execution_id).outcome()
+        except StoreError:
+            return  # let go, for another process to take up
         self._say(f"ended {execution_id} {outcome.status} {digest(live.state) if live else '-'}")
 
     async def _finish(self, left: list[str]) -> None:
@@ -352,17 +361,30 @@ class Workload:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _disk_may_fail(self) -> None:
+        if self._disk is not None:
+            self._disk.armed = True
+
     def close(self) -> None:
         self._effects.close()
 
 
-def main(directory: Path, *, finish: bool = False, once: bool = False, round: int = 0, output: int = 1) -> None:
+def main(
+    directory: Path,
+    *,
+    finish: bool = False,
+    once: bool = False,
+    round: int = 0,
+    output: int = 1,
+    bad_disk: bool = False,
+) -> None:
     """The process."""
 
     def say(line: str) -> None:
         os.write(output, (line + "\n").encode())
 
-    workload = Workload(directory, say, round)
+    disk = FaultyDisk(lambda: say("fault")) if bad_disk else None
+    workload = Workload(directory, say, round, disk)
     run_loop(workload.once() if once else workload.run(finish=finish))
     workload.close()
 
