@@ -276,6 +276,30 @@ def executions(
 
 
 @app.command()
+def prune(
+    keep_days: Annotated[
+        float, typer.Option("--keep-days", min=0, help="Runs that ended longer ago go; 0 for no limit.")
+    ] = 0,
+    keep_count: Annotated[
+        int, typer.Option("--keep-count", min=0, help="Only so many of the latest stay; 0 for no limit.")
+    ] = 0,
+    max_size: Annotated[
+        str, typer.Option("--max-size", metavar="SIZE", help="The oldest go until all take no more: 500MB, 20GB.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    data: Data = DATA,
+    json: Annotated[bool, typer.Option("--json", help="Print the ids as a JSON array.")] = False,
+) -> None:
+    """Delete runs that ended long ago, or are too many, or too large. Runs that have not ended stay.
+
+    A server does it by itself: FLOWSCOPE_KEEP_DAYS, FLOWSCOPE_KEEP_COUNT, FLOWSCOPE_KEEP_MB.
+    """
+    from flowscope.cli.pruning import keep_of, prune_runs
+
+    prune_runs(data, keep_of(keep_days, keep_count, max_size), dry_run=dry_run, as_json=json)
+
+
+@app.command()
 def export(
     execution_id: ExecutionId,
     html: Annotated[Path, typer.Option("--html", metavar="FILE", help="The file to write.", show_default=False)],

@@ -15,12 +15,12 @@ from rich.text import Text
 
 from flowscope.cli.formats import LOOKS, counted, duration, iso, local, shortened
 from flowscope.definition.workflow import JSON
-from flowscope.errors import ExecutionNotFound
 from flowscope.execution.events import decode_lines, encode
 from flowscope.execution.view import ENDED
 from flowscope.journal import SqliteStore
 from flowscope.nodes.registry import Registry
 from flowscope.nodes.sdk import NodeType
+from flowscope.orchestrator.library import missing
 from flowscope.orchestrator.ports import IMPORTED, ExecutionRow, Store
 
 PATIENCE = 0.2
@@ -43,7 +43,7 @@ def print_events(store: Store, execution_id: str, after: int, *, follow: bool) -
     while True:
         row = store.row(execution_id)
         if row is None:
-            raise ExecutionNotFound(execution_id)
+            raise missing(store, execution_id)
         after = _print_history(store, execution_id, after)
         if not follow or (row.status in ENDED and after >= row.last_seq):
             return

@@ -20,7 +20,7 @@ from flowscope.journal.statements import SCHEMA
 
 DATABASE_FILE = "flowscope.db"
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 OLDEST_SQLITE = (3, 51, 3)
 """Before it, a WAL that is reset while another connection checkpoints can lose committed pages (sqlite.org/wal.html)."""
@@ -33,7 +33,12 @@ _READER_CACHE_KIB = 4_096
 _KEPT_WAL_BYTES = 16 << 20
 _PREPARED = 256
 
-MIGRATIONS: dict[int, Callable[[apsw.Connection], None]] = {}
+
+def _remember_what_was_pruned(connection: apsw.Connection) -> None:
+    connection.execute("CREATE TABLE pruned (number INTEGER PRIMARY KEY, execution_id TEXT NOT NULL UNIQUE) STRICT")
+
+
+MIGRATIONS: dict[int, Callable[[apsw.Connection], None]] = {1: _remember_what_was_pruned}
 """From a schema version to the next one, inside one transaction with the new `user_version`."""
 
 

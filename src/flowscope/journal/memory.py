@@ -12,6 +12,7 @@ from typing import Any
 
 from flowscope.errors import StoreCorrupt, StoreUnavailable
 from flowscope.journal.admission import Standing, Standings, admitted_logs, digest, fault, judge, storable
+from flowscope.journal.pruning import beyond
 from flowscope.journal.references import references
 from flowscope.journal.search import matches, order
 from flowscope.journal.writer import Answer, Writer, refuse
@@ -38,6 +39,7 @@ class _Contents:
         self.blobs: dict[bytes, bytes] = {}
         self.definitions: dict[str, bytes] = {}
         self.latest: dict[str, str] = {}
+        self.gone: dict[str, None] = {}
         self._events = self._rows = self._bytes = 0
 
     def write(self, commits: Sequence[Commit]) -> Sequence[CommitResult]:
@@ -86,15 +88,30 @@ class _Contents:
 
     def prunable(self, retention: Retention) -> list[str]:
         with self.lock:
-            rows = [standing.row for standing in self.standings.values() if standing.ended]
-            ended = [row for row in rows if row.ended_at < retention.ended_before]
-        ended.sort(key=lambda row: (row.ended_at, row.execution_id))
-        return [row.execution_id for row in ended[: max(retention.limit, 0)]]
+            rows = [standing.row for standing in self.standings.values()]
+            rows.sort(key=lambda row: (row.ended_at, row.execution_id))
+            ended = [row for row in rows if row.ended_at]
+            surplus = max(len(ended) - retention.keep_count, 0) if retention.keep_count else 0
+            gone = {
+                row.execution_id: row.ended_at
+                for place, row in enumerate(ended)
+                if row.ended_at < retention.ended_before or place < surplus
+            }
+            if retention.max_bytes:
+                sizes = [(row.execution_id, row.ended_at, self._size(row.execution_id)) for row in rows]
+                gone = beyond(sizes, gone, retention.max_bytes)
+        return list(gone)[: max(retention.limit, 0)]
+
+    def _size(self, execution_id: str) -> int:
+        lines = sum(len(segment.lines) for segment in self.segments.get(execution_id, ()))
+        text = sum(len(line.text) for line in self.logs.get(execution_id, ()))
+        return lines + text + sum(len(self.blobs.get(key, b"")) for key in self.references.get(execution_id, ()))
 
     def remove(self, execution_ids: Sequence[str]) -> None:
         with self.lock:
             for execution_id in execution_ids:
                 del self.standings[execution_id]
+                self.gone[execution_id] = None
                 self.segments.pop(execution_id, None)
                 self.logs.pop(execution_id, None)
                 self.references.pop(execution_id, None)
@@ -182,11 +199,16 @@ class MemoryStore:
         return found[: max(query.limit, 0)]
 
     def prune(self, retention: Retention) -> Sequence[str]:
-        """Delete what ended before the given instant, oldest first, and then what nothing refers to."""
+        """Delete what may go, oldest first, and then what nothing refers to."""
         found = self._call(lambda: self._contents.prunable(retention))
         if not retention.dry_run:
             self._call(lambda: self._contents.remove(found))
         return found
+
+    def pruned(self, execution_id: str) -> bool:
+        """Whether it was there once, and has been pruned."""
+        self._open()
+        return execution_id in self._contents.gone
 
     def blob(self, sha256: str) -> bytes:
         """The payload; `StoreCorrupt` if it is not there."""

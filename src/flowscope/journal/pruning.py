@@ -28,17 +28,36 @@ _UNREFERENCED = (
 Item = TypeVar("Item")
 
 
-def prunable(readers: Readers, retention: Retention) -> list[str]:
-    """The ids of what may go, oldest first."""
-    rows = readers.rows(SQL["prunable"], retention.ended_before, max(retention.limit, 0))
-    return [execution_id for (execution_id,) in rows]
+Candidate = tuple[str, float]
+"""An execution's id and when it ended."""
+
+
+def prunable(readers: Readers, retention: Retention) -> list[Candidate]:
+    """What may go, oldest first."""
+    rows = readers.rows(SQL["prunable"], retention.ended_before, retention.keep_count)
+    found: dict[str, float] = dict(rows)
+    if retention.max_bytes:
+        found = beyond(readers.rows(SQL["sizes"]), found, retention.max_bytes)
+    return list(found.items())[: max(retention.limit, 0)]
+
+
+def beyond(sizes: Sequence[tuple[str, float, int]], gone: dict[str, float], max_bytes: int) -> dict[str, float]:
+    """Those that go anyway, and as many more as it takes, of (id, end, bytes) in the order of their ends."""
+    left = sum(size for execution_id, _, size in sizes if execution_id not in gone)
+    for execution_id, ended_at, size in sizes:
+        if left <= max_bytes:
+            break
+        if ended_at and execution_id not in gone:
+            left -= size
+            gone[execution_id] = ended_at
+    return dict(sorted(gone.items(), key=lambda item: (item[1], item[0])))
 
 
 def prune(readers: Readers, writer: Writer, transactions: Transactions, retention: Retention) -> list[str]:
     """Delete what may go, and sweep; the ids that went."""
     gone: list[str] = []
     for ids in _chunks(prunable(readers, retention)):
-        gone += writer.call(partial(_delete_executions, transactions, ids, retention.ended_before))
+        gone += writer.call(partial(_delete_executions, transactions, ids))
     for candidates, statement in _UNREFERENCED:
         numbers = [number for (number,) in readers.rows(SQL[candidates])]
         for some in _chunks(numbers):
@@ -46,16 +65,18 @@ def prune(readers: Readers, writer: Writer, transactions: Transactions, retentio
     return gone
 
 
-def _delete_executions(transactions: Transactions, ids: Sequence[str], ended_before: float) -> list[str]:
+def _delete_executions(transactions: Transactions, candidates: Sequence[Candidate]) -> list[str]:
     gone = []
     with transactions.task() as connection:
-        for execution_id in ids:
-            number = connection.execute(SQL["prunable_number"], (execution_id, ended_before)).get
+        for execution_id, ended_at in candidates:
+            number = connection.execute(SQL["prunable_number"], (execution_id, ended_at)).get
             if number is None:
                 continue
             for name in _OF_EXECUTION:
                 connection.execute(SQL[name], (number,))
+            connection.execute(SQL["note_pruned"], (execution_id,))
             gone.append(execution_id)
+        connection.execute(SQL["forget_pruned"])
     transactions.forget(gone)
     return gone
 

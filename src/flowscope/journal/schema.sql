@@ -1,4 +1,4 @@
--- Version 1. Keys of segments and log lines are (execution number << 32) + first_seq, or + offset: one integer, so that
+-- Version 2. Keys of segments and log lines are (execution number << 32) + first_seq, or + offset: one integer, so that
 -- the rows lie in a table's own tree, which holds big values better than an index (WITHOUT ROWID) does.
 
 CREATE TABLE executions (
@@ -58,6 +58,12 @@ CREATE TABLE refs (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX refs_by_content ON refs (sha256);
+
+-- The ids of the last executions that were pruned.
+CREATE TABLE pruned (
+  number INTEGER PRIMARY KEY,
+  execution_id TEXT NOT NULL UNIQUE
+) STRICT;
 
 CREATE TABLE definitions (
   number INTEGER PRIMARY KEY,

@@ -148,11 +148,15 @@ class SqliteStore:
         return [execution_row(row) for row in self._reading().rows(sql, *bindings)]
 
     def prune(self, retention: Retention) -> Sequence[str]:
-        """Delete what ended before the given instant, oldest first, and then what nothing refers to."""
+        """Delete what may go, oldest first, and then what nothing refers to."""
         if retention.dry_run:
-            return prunable(self._reading(), retention)
+            return [execution_id for execution_id, _ in prunable(self._reading(), retention)]
         writer, transactions = self._writing()
         return prune(self._reading(), writer, transactions, retention)
+
+    def pruned(self, execution_id: str) -> bool:
+        """Whether it was there once, and has been pruned."""
+        return bool(self._reading().rows(SQL["read_pruned"], execution_id))
 
     # --- what is kept by content, and logs ---
 

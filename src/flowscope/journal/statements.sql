@@ -117,11 +117,34 @@ SELECT document FROM definitions WHERE sha256 = ?
 SELECT sha256, document FROM workflows JOIN definitions ON sha256 = latest WHERE workflows.workflow_id = ?
 
 -- name: prunable
-SELECT execution_id FROM executions WHERE ended_at > 0 AND ended_at < ? ORDER BY ended_at, execution_id LIMIT ?
+-- ?1: ended before; ?2: how many of the newest stay, 0 for all.
+SELECT execution_id, ended_at FROM (
+  SELECT execution_id, ended_at, row_number() OVER (ORDER BY ended_at DESC, execution_id DESC) AS place
+  FROM executions WHERE ended_at > 0
+)
+WHERE ended_at < ?1 OR (?2 > 0 AND place > ?2)
+ORDER BY ended_at, execution_id
+
+-- name: sizes
+-- What each execution takes; a payload counts for each that refers to it.
+SELECT execution_id, ended_at,
+  (SELECT coalesce(sum(length(lines)), 0) FROM segments WHERE key BETWEEN number << 32 AND (number << 32) + 0xffffffff)
+  + (SELECT coalesce(sum(length(text)), 0) FROM logs WHERE key BETWEEN number << 32 AND (number << 32) + 0xffffffff)
+  + (SELECT coalesce(sum(length(bytes)), 0) FROM refs JOIN blobs USING (sha256) WHERE refs.execution = executions.number)
+FROM executions ORDER BY ended_at, execution_id
 
 -- name: prunable_number
 -- Asked again where it is deleted: a reader's answer is from before.
-SELECT number FROM executions WHERE execution_id = ? AND ended_at > 0 AND ended_at < ?
+SELECT number FROM executions WHERE execution_id = ? AND ended_at > 0 AND ended_at = ?
+
+-- name: note_pruned
+INSERT INTO pruned (execution_id) VALUES (?) ON CONFLICT DO NOTHING
+
+-- name: forget_pruned
+DELETE FROM pruned WHERE number <= (SELECT max(number) FROM pruned) - 100000
+
+-- name: read_pruned
+SELECT 1 FROM pruned WHERE execution_id = ?
 
 -- name: delete_segments
 DELETE FROM segments WHERE key BETWEEN ?1 << 32 AND (?1 << 32) + 0xffffffff

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from flowscope.errors import ExecutionNotFound
 from flowscope.execution.events import ExecutionStarted, decode_lines
+from flowscope.orchestrator.library import missing
 from flowscope.orchestrator.ports import ExecutionQuery, ExecutionRow, Store
 
 MOST = 1_000
@@ -35,7 +35,7 @@ def family_of(store: Store, execution_id: str) -> Family:
     """The whole family of an execution; blocking. A parent that has been pruned leaves its children roots."""
     row = store.row(execution_id)
     if row is None:
-        raise ExecutionNotFound(execution_id)
+        raise missing(store, execution_id)
     seen = {execution_id}
     while row.parent_execution_id and row.parent_execution_id not in seen:
         parent = store.row(row.parent_execution_id)

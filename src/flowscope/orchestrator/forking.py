@@ -18,7 +18,6 @@ from flowscope.definition.workflow import Workflow
 from flowscope.errors import (
     ConfirmationNeeded,
     ExecutionActive,
-    ExecutionNotFound,
     ExecutionReadOnly,
     InputInvalid,
     NothingToRetry,
@@ -28,6 +27,7 @@ from flowscope.execution.keeping import Choice, Fate, Wanted, choose
 from flowscope.execution.past import SUCCEEDED, UNKNOWN, Past
 from flowscope.execution.payload import Payload
 from flowscope.execution.stimuli import Answered, Start
+from flowscope.orchestrator.library import missing
 from flowscope.orchestrator.ports import IMPORTED, UNENDED, ExecutionRow
 from flowscope.orchestrator.program import Program
 
@@ -139,7 +139,7 @@ class Forks:
         orchestrator = self._orchestrator
         row = await asyncio.to_thread(orchestrator.store.row, execution_id)
         if row is None:
-            raise ExecutionNotFound(execution_id)
+            raise await asyncio.to_thread(missing, orchestrator.store, execution_id)
         _check(row, revision)
         library = orchestrator.library
         old = library.stored_program(row.definition)

@@ -8,7 +8,7 @@ import msgspec
 
 from flowscope.definition import decode
 from flowscope.definition.workflow import Workflow
-from flowscope.errors import StoreCorrupt
+from flowscope.errors import ExecutionNotFound, ExecutionPruned, StoreCorrupt
 from flowscope.execution.events import AnyEvent, decode_lines
 from flowscope.execution.state import State, fold
 from flowscope.nodes.registry import Registry
@@ -63,6 +63,11 @@ class Library:
         except Exception as error:
             message = f"The journal of execution {execution_id} cannot be folded: {error!r}"
             raise StoreCorrupt(message, detail=repr(error)) from error
+
+
+def missing(store: Store, execution_id: str) -> ExecutionNotFound:
+    """The error for an execution that is not in the store: it may have been."""
+    return ExecutionPruned(execution_id) if store.pruned(execution_id) else ExecutionNotFound(execution_id)
 
 
 def _decoded(segment: Segment) -> list[AnyEvent]:

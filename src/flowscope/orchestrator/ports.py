@@ -113,9 +113,13 @@ class ExecutionQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """What may go: executions that ended before `ended_before`; runs that have not ended never go."""
+    """What may go, the oldest ends first: executions that ended before `ended_before`; those beyond the newest `keep_count`;
+    and as many as it takes for all that is kept to be `max_bytes` at most (0: that rule does not hold). Bytes are those of
+    events, logs and payloads. Runs that have not ended never go."""
 
-    ended_before: float
+    ended_before: float = 0
+    keep_count: int = 0
+    max_bytes: int = 0
     limit: int = 1_000
     dry_run: bool = False
 
@@ -142,6 +146,10 @@ class ExecutionIndex(Protocol):
 
     def prune(self, retention: Retention) -> Sequence[str]:
         """Delete what may go, with its logs, and then blobs and definitions nothing refers to; the ids that went."""
+        ...
+
+    def pruned(self, execution_id: str) -> bool:
+        """Whether an execution of that id has been pruned; of the last 100,000."""
         ...
 
 

@@ -17,7 +17,6 @@ from flowscope.definition.workflow import JSON, Workflow
 from flowscope.errors import (
     ExecutionActive,
     ExecutionEnded,
-    ExecutionNotFound,
     InputInvalid,
     SignalNotAwaited,
     StoreCorrupt,
@@ -38,7 +37,7 @@ from flowscope.orchestrator.clock import SystemClock
 from flowscope.orchestrator.driver import Driver
 from flowscope.orchestrator.forking import Forks
 from flowscope.orchestrator.inline_runner import InlineRunner
-from flowscope.orchestrator.library import Library
+from flowscope.orchestrator.library import Library, missing
 from flowscope.orchestrator.live_execution import LiveExecution
 from flowscope.orchestrator.payloads import PayloadStore, encode
 from flowscope.orchestrator.ports import UNENDED, Clock, ExecutionRow, NodeRunner, Progress, Publisher, Results, Store
@@ -283,7 +282,7 @@ class WorkflowOrchestrator:
         while (live := self.driver.live.get(execution_id)) is None:
             row = self.store.row(execution_id)
             if row is None:
-                raise ExecutionNotFound(execution_id)
+                raise missing(self.store, execution_id)
             if row.status not in UNENDED:
                 raise ExecutionEnded(execution_id, row.status)
             for claimed in await self.claim([execution_id]):

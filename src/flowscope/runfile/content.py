@@ -20,7 +20,6 @@ from flowscope.definition.drawing import absolute
 from flowscope.definition.layout import arrange
 from flowscope.definition.plan import Plan, compile_plan
 from flowscope.definition.workflow import JSON, Workflow
-from flowscope.errors import ExecutionNotFound
 from flowscope.execution.events import AnyEvent, NodeAdopted, NodeStarted, NodeSucceeded, decode_lines, encode
 from flowscope.execution.inputs import gather
 from flowscope.execution.payload import Payload
@@ -29,6 +28,7 @@ from flowscope.execution.timeline import timeline
 from flowscope.execution.view import WorkflowShape
 from flowscope.live.translation import Translator
 from flowscope.nodes.registry import Registry
+from flowscope.orchestrator.library import missing
 from flowscope.orchestrator.payloads import PayloadStore
 from flowscope.orchestrator.ports import ExecutionRow, Store
 from flowscope.runfile.redaction import Censor
@@ -57,7 +57,7 @@ def content_of(store: Store, registry: Registry, execution_id: str, options: Opt
     """Everything about one run; blocking. `now` is when it is exported (epoch ms). `ExecutionNotFound`."""
     row = store.row(execution_id)
     if row is None:
-        raise ExecutionNotFound(execution_id)
+        raise missing(store, execution_id)
     censor = Censor(options.secrets, options.redact, data=options.data)
     return _Writer(store, registry, row, censor).content(now)
 

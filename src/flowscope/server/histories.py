@@ -24,6 +24,7 @@ from flowscope.execution.inputs import gather, result_of
 from flowscope.execution.payload import Payload
 from flowscope.execution.state import State, fold, recorded
 from flowscope.execution.view import ExecutionView
+from flowscope.orchestrator.library import missing
 from flowscope.orchestrator.ports import ExecutionRow, Store
 from flowscope.server.problems import Refusal
 
@@ -38,7 +39,7 @@ class Histories:
         """Its line in the list; `ExecutionNotFound`."""
         row = await asyncio.to_thread(self._engine.store.row, execution_id)
         if row is None:
-            raise ExecutionNotFound(execution_id)
+            raise await asyncio.to_thread(missing, self._engine.store, execution_id)
         return row
 
     def view(self, execution_id: str) -> ExecutionView:

@@ -35,6 +35,7 @@ from flowscope.server.links import Links
 from flowscope.server.metrics import Metrics
 from flowscope.server.replies import Replies
 from flowscope.server.reporters import Reporters
+from flowscope.server.retention import Retainer
 from flowscope.server.security import Rules
 from flowscope.server.settings import Settings
 from flowscope.server.studio import Studio
@@ -92,6 +93,7 @@ class Services:
         self.histories = Histories(self.engine)
         self.metrics = Metrics(self.engine.orchestrator.statistics, self._viewers)
         self.reporters = Reporters(self.engine, settings.report_silence_ms)
+        self.retainer = Retainer(self.engine.store, self.engine.orchestrator.clock, settings.keep)
         self.waits = Waits(self.engine.orchestrator)
         self.inbox = Inbox(self.engine.orchestrator)
         self.replies = Replies(self.engine.orchestrator)
@@ -122,6 +124,7 @@ class Services:
             self.database.start()
             self.visualization.start()
             await self.reporters.start()
+            await self.retainer.start()
             await asyncio.to_thread(self._define_active)
             await self.triggers.start()
         except BaseException:
@@ -135,6 +138,7 @@ class Services:
         self.started = False
         self.visualization.stop(code)
         await self.reporters.stop()
+        await self.retainer.stop()
         await self.triggers.stop()
         await self.engine.shut_down()
         self.database.stop()

@@ -17,6 +17,7 @@ from flowscope.engine import surroundings_of
 from flowscope.errors import InputInvalid
 from flowscope.library import KeySettings
 from flowscope.nodes.context import Surroundings
+from flowscope.server.retention import Keep
 from flowscope.workers.settings import WorkerSettings
 
 MIB: Final = 1024 * 1024
@@ -54,6 +55,7 @@ class Settings:
     rate_limit: int = 1_000
     grace: float = 30.0
     report_silence_ms: int = 3_600_000
+    keep: Keep = field(default_factory=Keep)
     surroundings: Surroundings = field(default_factory=Surroundings)
     sealing: KeySettings = field(default_factory=KeySettings)
 
@@ -100,7 +102,12 @@ class Settings:
                 "FLOWSCOPE_REPORT_SILENCE", default.report_silence_ms, 1_000, 30 * 86_400_000
             ),
         )
-        settings = replace(settings, **given)
+        keep = Keep(
+            days=source.whole("FLOWSCOPE_KEEP_DAYS", 0, 0, 36_500),
+            count=source.whole("FLOWSCOPE_KEEP_COUNT", 0, 0, 1_000_000_000),
+            bytes=source.whole("FLOWSCOPE_KEEP_MB", 0, 0, 100_000_000) * MIB,
+        )
+        settings = replace(settings, **{"keep": keep, **given})
         surroundings = surroundings_of(source.variables, settings.data_dir)
         for root in surroundings.file_roots:
             if not root.is_dir():

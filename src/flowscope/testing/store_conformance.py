@@ -507,6 +507,30 @@ class StoreConformance:
         assert list(store.read("old")) == []
         assert append(store, segment("unended", 2, 2)) == CommitResult()
 
+    def test_pruning_by_count_keeps_the_newest_ends(self, store: Store) -> None:
+        append(store, *(segment(f"e{n}", 1, 1, row=row(f"e{n}", ended_at=10.0 + n)) for n in range(4)))
+        append(store, segment("unended", 1, 1, row=row("unended", started_at=1.0)))
+        assert list(store.prune(Retention(keep_count=3, dry_run=True))) == ["e0"]
+        assert list(store.prune(Retention(keep_count=3, ended_before=12.0, dry_run=True))) == ["e0", "e1"]
+        assert list(store.prune(Retention(keep_count=2))) == ["e0", "e1"]
+        assert list(store.prune(Retention())) == []
+        assert {each.execution_id for each in store.search(ExecutionQuery())} == {"e2", "e3", "unended"}
+
+    def test_pruning_by_size_frees_what_it_takes(self, store: Store) -> None:
+        big = b'{"seq":1,"x":"%s"}\n' % (b"y" * 10_000)
+        append(store, *(segment(f"e{n}", 1, 1, row=row(f"e{n}", ended_at=10.0 + n), data=big) for n in range(4)))
+        append(store, segment("unended", 1, 1, row=row("unended", started_at=1.0), data=big))
+        assert list(store.prune(Retention(max_bytes=60_000))) == []
+        assert list(store.prune(Retention(max_bytes=35_000))) == ["e0", "e1"]
+        assert list(store.prune(Retention(max_bytes=1))) == ["e2", "e3"]
+        assert store.row("unended") is not None
+
+    def test_what_was_pruned_is_remembered(self, store: Store) -> None:
+        append(store, segment("a", 1, 1, row=row("a", ended_at=1.0)), segment("b", 1, 1, row=row("b", ended_at=9.0)))
+        assert not store.pruned("a")
+        store.prune(Retention(ended_before=2.0))
+        assert (store.pruned("a"), store.pruned("b"), store.pruned("nobody")) == (True, False, False)
+
     def test_pruning_keeps_what_others_refer_to(self, store: Store) -> None:
         submit(
             store,
