@@ -25,12 +25,18 @@ run: $(STAMP) web ## serve the studio and the examples at http://127.0.0.1:3001
 web: $(STAMP) ## build the studio, if it has changed
 	@$(BIN)/python web_build.py build
 
-test: $(STAMP) ## every test
+test: $(STAMP) servers ## every test
 	@$(BIN)/python web_build.py test
 	@echo "» running every test"
 	@$(BIN)/python -m pytest
 
 check: fmt-check lint types layers test ## the whole gate: format, lint, types, layers, tests
+
+.PHONY: servers
+servers:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || { \
+	  echo "» the tests need PostgreSQL's server, which is missing: installing Debian's package"; \
+	  apt-get install -y -qq postgresql >/dev/null || { echo "Install PostgreSQL's server, so that initdb is found."; exit 1; }; }
 
 .PHONY: fmt-check
 fmt-check: $(STAMP)

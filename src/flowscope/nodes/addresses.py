@@ -68,6 +68,20 @@ async def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+async def judged(host: str, port: int, allow_private: bool, field: str = "host") -> list[str]:
+    """The addresses of a host, in the order to try them; `NodeDenied` names `field` where one of them is internal, and
+    internal ones are not open. Whoever connects, connects to one of these and not to the name."""
+    addresses = await resolve(host, port)
+    for address in addresses:
+        if not allow_private and not is_public(address):
+            shown = "" if address == host else f" ({address})"
+            raise NodeDenied(
+                f"{field}: {host}{shown} is not on the public internet. {SETTING} opens internal addresses",
+                code="ADDRESS_DENIED",
+            )
+    return addresses
+
+
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects only to addresses that were judged. TLS and the Host header still carry the name."""
 
@@ -84,8 +98,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Resolve, judge, connect to the first address that answers."""
-        addresses = await resolve(host, port)
-        self._judge(host, addresses)
+        addresses = await judged(host, port, self._allow_private, "url")
         failure: Exception = NodeError(f"The host {host!r} has no address", code="HOST_NOT_FOUND")
         for address in addresses:
             try:
@@ -102,12 +115,3 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-    def _judge(self, host: str, addresses: list[str]) -> None:
-        for address in addresses:
-            if not self._allow_private and not is_public(address):
-                shown = "" if address == host else f" ({address})"
-                raise NodeDenied(
-                    f"url: {host}{shown} is not on the public internet. {SETTING} opens internal addresses",
-                    code="ADDRESS_DENIED",
-                )

@@ -12,8 +12,8 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from flowscope.errors import NodeDenied, NodeError
-from flowscope.nodes.addresses import SETTING, is_public, resolve
+from flowscope.errors import NodeError
+from flowscope.nodes.addresses import judged
 from flowscope.nodes.context import Surroundings
 from flowscope.nodes.credentials import (
     Credential,
@@ -82,11 +82,7 @@ async def _try(credential: Credential, surroundings: Surroundings) -> str:
 
 async def _address(host: str, port: int, surroundings: Surroundings) -> str:
     """A judged address of a host; `NodeDenied` for an internal one, unless those are open."""
-    addresses = await resolve(host, port)
-    for address in addresses:
-        if not surroundings.allow_private_addresses and not is_public(address):
-            raise NodeDenied(f"host: {host} is not on the public internet. {SETTING}=1 opens internal addresses")
-    return addresses[0]
+    return (await judged(host, port, surroundings.allow_private_addresses))[0]
 
 
 def _smtp(credential: SmtpCredential, address: str) -> str:

@@ -29,6 +29,7 @@ from flowscope.execution.stimuli import AnyStimulus, Cancel, Pause, Recover, Res
 from flowscope.execution.waiting import waiting_for
 from flowscope.failpoints import failpoint
 from flowscope.log import get_logger
+from flowscope.nodes import pools
 from flowscope.nodes.approval import APPROVED, verdict
 from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.context import Surroundings
@@ -137,6 +138,7 @@ class WorkflowOrchestrator:
         if self._driver is not None:
             self._recovery.stop()
             await self._driver.stop(grace)
+            await pools.close()
             self._driver = None
 
     @property
