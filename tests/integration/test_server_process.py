@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -144,3 +145,70 @@ async def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
             await client.get("/api/keys", headers={"x-api-key": text})
         ).status_code == 200  # there are no keys any more
     assert (await said("keys", "revoke", "studio", "--data", str(tmp_path)))[0] == 2
+
+
+@pytest.mark.parametrize("point", ["before_firing", "after_firing:1", "after_firing:2"])
+async def test_a_time_that_was_due_starts_one_run_though_the_server_is_killed(tmp_path: Path, point: str) -> None:
+    """W-01."""
+    document = {
+        "id": "tick",
+        "nodes": [node("each", "interval", interval="1s", missed="all"), node("end", "noop")],
+        "edges": [{"source": "each", "target": "end"}],
+    }
+    async with running(tmp_path, FLOWSCOPE_FAILPOINT=point) as (process, address), httpx.AsyncClient() as client:
+        assert (await client.post(f"http://{address}/api/workflows", json=document)).status_code == 201
+        activated = (await client.post(f"http://{address}/api/workflows/tick/activate")).json()
+        assert activated["active"]
+        async with asyncio.timeout(60):
+            assert await process.wait() == -signal.SIGKILL
+    async with running(tmp_path) as (_, address), httpx.AsyncClient(base_url=f"http://{address}") as client:
+        rows: list[dict[str, str]] = []
+        async with asyncio.timeout(60):
+            while len(rows) < 4:
+                rows = (await client.get("/api/executions?workflowId=tick")).json()["executions"]
+        await client.post("/api/workflows/tick/deactivate")
+        rows = (await client.get("/api/executions?workflowId=tick&limit=500")).json()["executions"]
+        stamps = []
+        for row in rows:
+            stamps.append((await client.get(f"/api/executions/{row['executionId']}/input")).json()["timestamp"])
+        first, last = min(stamps), max(stamps)
+        assert sorted(stamps) == list(range(first, last + 1, 1_000))
+        since = datetime.fromisoformat(activated["since"].replace("Z", "+00:00")).timestamp() * 1_000
+        assert abs(first - since - 1_000) <= 1
+
+
+async def test_triggers_and_approvals_from_the_command_line(tmp_path: Path) -> None:
+    document = {
+        "id": "pay",
+        "nodes": [
+            node("each", "schedule", cron="0 9 * * 1-5", timezone="Europe/Oslo"),
+            node("ask", "approval", title="Pay?"),
+        ],
+        "edges": [{"source": "each", "target": "ask"}],
+    }
+
+    async def flowscope(*arguments: str) -> tuple[int, str, str]:
+        process = await start(*arguments)
+        async with asyncio.timeout(60):
+            out, errors = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, out.decode(), errors.decode()
+
+    async with running(tmp_path) as (_, address), httpx.AsyncClient(base_url=f"http://{address}") as client:
+        url = ("--url", f"http://{address}")
+        await client.post("/api/workflows", json=document)
+        code, out, _ = await flowscope("activate", "pay", *url)
+        assert code == 0 and "pay.each" in out and "never" in out
+        code, _, errors = await flowscope("activate", "nobody", *url)
+        assert code != 0 and "nobody" in errors
+        await client.post("/api/execute-workflow", json={"workflowId": "pay", "executionId": "r1"})
+        code, out, _ = await flowscope("waiting", "--json", *url)
+        (waiting,) = json.loads(out)
+        code, _, errors = await flowscope("approve", "r1", waiting["approvalId"], "--comment", "fine", *url)
+        assert (code, "Approved" in errors) == (0, True)
+        code, _, errors = await flowscope("reject", "r1", waiting["approvalId"], *url)
+        assert code != 0 and "already" in errors
+        assert (await client.get("/api/executions/r1/output")).json()["comment"] == "fine"
+        assert (await flowscope("waiting", *url))[1].strip() == "Nothing waits for anybody"
+        assert (await flowscope("deactivate", "pay", *url))[0] == 0
+        assert (await flowscope("triggers", *url))[1].strip() == "No active triggers"

@@ -28,6 +28,7 @@ from flowscope.cli.result import flush
 from flowscope.cli.running import Manner, resume_execution, run_workflow
 from flowscope.cli.secrets import secrets, variables
 from flowscope.cli.server import keys, serve
+from flowscope.cli.triggers import COMMANDS
 from flowscope.definition import load
 from flowscope.definition.drawing import as_svg, as_text
 from flowscope.definition.workflow import Workflow
@@ -380,6 +381,8 @@ def show(
 
 
 app.command()(serve)
+for command in COMMANDS:
+    app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(secrets, name="secrets")
 app.add_typer(variables, name="variables")

@@ -102,7 +102,7 @@ def print_executions(rows: list[ExecutionRow]) -> None:
             duration(row.ended_at - row.started_at) if row.ended_at else "",
             Text(shortened(_remark(row), 200), LOOKS["error"].colour if row.error else "dim"),
         )
-    _print_wide(table)
+    print_wide(table)
 
 
 def _remark(row: ExecutionRow) -> str:
@@ -148,7 +148,7 @@ def print_nodes(registry: Registry) -> None:
         table.add_row(Text(category, "bold"), "")
         for kind in kinds:
             table.add_row(Text(f"  {kind.type}"), Text(_first_sentence(kind.description) or kind.title, "dim"))
-    _print_wide(table)
+    print_wide(table)
     print(f"\n{counted(len(list(registry)), 'node type')}; `flowscope nodes --json` has their settings")
 
 
@@ -166,7 +166,7 @@ def print_lines(objects: Iterable[JSON]) -> None:
     out.flush()
 
 
-def _print_wide(table: Table) -> None:
+def print_wide(table: Table) -> None:
     """In a pipe a table has the width it needs."""
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -50,6 +50,7 @@ async def watch_there(execution_id: str, registry: Registry, url: str, manner: M
 
 
 def client_of(url: str) -> Client:
+    """A client of that server, with the key from the environment."""
     return Client(url, os.environ.get(KEY))
 
 

@@ -168,6 +168,36 @@ class Client:
         """Answer what waits for that signal; `SignalNotAwaited` if nothing does."""
         await self._ask("POST", execution_path(execution_id, "signal"), {"name": name, "payload": payload})
 
+    # --- what starts by itself, and what waits ---
+
+    async def activate(self, workflow_id: str) -> dict[str, Any]:
+        """Have its triggers start runs: `{id, active, since, triggers}`. `WorkflowNotFound`, `DefinitionInvalid`."""
+        answer: dict[str, Any] = await self._ask("POST", f"/api/workflows/{quote(workflow_id, safe='')}/activate")
+        return answer
+
+    async def deactivate(self, workflow_id: str) -> None:
+        """Have its triggers start nothing more; `WorkflowNotFound`."""
+        await self._ask("POST", f"/api/workflows/{quote(workflow_id, safe='')}/deactivate")
+
+    async def triggers(self, workflow_id: str = "") -> list[dict[str, Any]]:
+        """The triggers of active workflows, or of one, as `GET /api/triggers` tells them."""
+        answer = await self._ask("GET", f"/api/triggers?workflowId={quote(workflow_id, safe='')}")
+        found: list[dict[str, Any]] = answer["triggers"]
+        return found
+
+    async def waiting(self, kind: str = "") -> list[dict[str, Any]]:
+        """What waits for people, the longest first, 500 at most; `kind`: approval, form, signal or ask."""
+        answer = await self._ask("GET", f"/api/waiting?kind={quote(kind, safe='')}&limit=500")
+        found: list[dict[str, Any]] = answer["waiting"]
+        return found
+
+    async def decide(self, execution_id: str, approval_id: str, decision: str, comment: str = "") -> dict[str, Any]:
+        """Decide an approval: `approved` or `rejected`. `RequestRefused` (409) if it is decided otherwise, (410) if its time is
+        over."""
+        path = execution_path(execution_id, f"approvals/{quote(approval_id, safe='')}")
+        answer: dict[str, Any] = await self._ask("POST", path, {"decision": decision, "comment": comment})
+        return answer
+
     async def _ask(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
         try:
             return await self._door.ask(method, path, body, headers)

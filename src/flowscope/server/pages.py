@@ -27,7 +27,7 @@ main{max-width:34rem;margin:0 auto;padding:clamp(1.25rem,5vw,2.25rem);background
 border-radius:.75rem;overflow-wrap:anywhere}
 h1{margin:0 0 .5rem;font-size:1.45rem;line-height:1.25;letter-spacing:-.01em;text-wrap:balance}
 .message{margin:0 0 1.5rem;white-space:pre-line;color:var(--ink)}
-.quiet{color:var(--quiet);font-size:.875rem}
+.quiet{color:var(--quiet);font-size:.875rem;margin:1.25rem 0 0}
 .field{margin:0 0 1.25rem}
 label,legend{display:block;font-weight:600;margin:0 0 .25rem}
 .help{display:block;color:var(--quiet);font-size:.875rem;margin:0 0 .375rem}
