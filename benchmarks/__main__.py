@@ -25,6 +25,7 @@ from rich.table import Table
 
 from benchmarks import floors, workloads
 from benchmarks.fan_out import bench_convergence, bench_fan_out
+from benchmarks.pool import bench_pool
 from benchmarks.row import Measured, Row
 from flowscope.definition.workflow import Workflow
 from flowscope.engine import Engine, run_loop
@@ -240,6 +241,7 @@ BENCHMARKS: dict[str, Callable[[Path], Awaitable[Measured]]] = {
     "large": bench_large,
     "open": bench_open_loop,
     "memory": bench_memory_and_restart,
+    "pool": bench_pool,
     "fan-out": bench_fan_out,
     "convergence": bench_convergence,
 }

@@ -23,6 +23,7 @@ from flowscope.execution.stimuli import (
     Expand,
     Fail,
     Fire,
+    Lose,
     Pause,
     Recover,
     Resume,
@@ -147,6 +148,7 @@ class Chaos:
             Begin(node_id=node_id, path=path),
             Succeed(node_id=node_id, path=path, attempt=attempt, output=b"7"),
             Fail(node_id=node_id, path=path, attempt=attempt, error=ErrorInfo("Alien", "?")),
+            Lose(node_id=node_id, path=path, attempt=attempt, error=ErrorInfo("WorkerLost", "?")),
             Suspend(node_id=node_id, path=path, attempt=attempt, signal="go"),
             Expand(node_id=node_id, path=path, attempt=attempt, count=2, items=b"[1,2]"),
             Fire(node_id=node_id, path=path, attempt=attempt),
@@ -162,13 +164,15 @@ class Chaos:
         what = (
             "ok"
             if self.tame
-            else dice.choice(("ok", "ok", "ok", "ok", "pass", "pass", "fail", "stop", "wait", "never"))
+            else dice.choice(("ok", "ok", "ok", "ok", "pass", "pass", "fail", "stop", "lose", "wait", "never"))
         )
-        if self.kinds[turn.node_id] in CONTAINERS and what not in ("fail", "wait", "never"):
+        if self.kinds[turn.node_id] in CONTAINERS and what not in ("fail", "lose", "wait", "never"):
             return self.contain(turn, common)
         if what == "fail" or what == "stop":
             error = ErrorInfo("NodeError", what, retryable=what == "fail")
             return Fail(error=error, chance=dice.random(), **common)
+        if what == "lose":
+            return Lose(error=ErrorInfo("WorkerLost", what), **common)
         if what == "wait":
             until, child = dice.choice((0, turn.now + 30, turn.now + 3000)), dice.choice(("", "child"))
             return Suspend(

@@ -10,7 +10,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
 
@@ -86,13 +86,11 @@ def decode_job(data: bytes, ask: Ask) -> Job:
     """The job again; what it did not bring along is asked for."""
     sent = msgspec.json.decode(data, type=_Sent)
     fields: dict[str, Any] = {}
-    for name, default in _fields(Surroundings()):
+    for name, kind in _KINDS.items():
         if name not in sent.surroundings:
             fields[name] = Elsewhere(name, ask)
-        elif isinstance(default, tuple):
-            fields[name] = tuple(map(Path, msgspec.json.decode(sent.surroundings[name])))
         else:
-            fields[name] = msgspec.json.decode(sent.surroundings[name])
+            fields[name] = msgspec.json.decode(sent.surroundings[name], type=kind, dec_hook=_path)
     surroundings = Surroundings(**fields)
     return Job(handler=sent.handler, place=sent.place, surroundings=surroundings, config=sent.config, input=sent.input)
 
@@ -139,6 +137,13 @@ def look_up(surroundings: Surroundings, field: str, name: str | None) -> tuple[J
 
 def _fields(surroundings: Surroundings) -> list[tuple[str, Any]]:
     return [(field.name, getattr(surroundings, field.name)) for field in dataclasses.fields(surroundings)]
+
+
+_KINDS = get_type_hints(Surroundings)
+
+
+def _path(kind: type, value: Any) -> Any:
+    return kind(value)
 
 
 def _plain(value: Any) -> Any:
