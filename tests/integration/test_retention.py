@@ -1,4 +1,4 @@
-"""Pruning by a server and on the command line: docs/spec.md, P-01 to P-03."""
+"""Pruning by a server and on the command line: docs/spec.md, K-01 to K-03."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START = node("start", "manual_trigger")
 
 
 async def test_a_server_prunes_and_answers_that_it_has(tmp_path: Path) -> None:
-    """P-01 P-02: what is beyond the limit goes, is gone for good, and what came of it stays whole."""
+    """K-01 K-02: what is beyond the limit goes, is gone for good, and what came of it stays whole."""
     async with serving(tmp_path, keep=Keep(count=2)) as client:
         await client.stored(START, node("big", "set", fields={"text": "{{ 'x' * 50000 }}"}))
         for number in range(3):
@@ -52,7 +52,7 @@ async def ended(data: Path, count: int) -> None:
 
 
 async def test_a_dry_run_names_what_would_go_and_leaves_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """P-03."""
+    """K-03."""
     await ended(tmp_path, 3)
     data = ["--data", str(tmp_path)]
     for options in (["--keep-count", "1"], ["--keep-days", "0.000000001"], ["--max-size", "1B"]):
