@@ -364,13 +364,22 @@ def nodes(json: Annotated[bool, typer.Option("--json", help="Print a JSON array,
 
 @app.command()
 def show(
-    file: File,
+    what: Annotated[
+        str, typer.Argument(metavar="FILE|EXECUTION_ID", help="A workflow's file, or a run.", show_default=False)
+    ],
     svg: Annotated[
         Path | None, typer.Option("--svg", metavar="PATH", help="Write a picture there as well.", show_default=False)
     ] = None,
+    data: Data = DATA,
 ) -> None:
-    """Draw a workflow as text, and as an SVG file."""
-    workflow = _load(file, _registry())
+    """Draw a workflow as text, and as an SVG file; or a run: where its time went, its attempts, its family."""
+    if svg is None and _names_a_run(what, data):
+        from flowscope.cli.chronicle import show_execution
+
+        with reading(data) as store:
+            show_execution(store, _registry(), what)
+        return
+    workflow = _load(Path(what), _registry())
     print(as_text(workflow), end="")
     if svg is not None:
         try:
@@ -378,6 +387,13 @@ def show(
         except OSError as error:
             raise InputInvalid(f"Cannot write {svg}: {error.strerror}") from None
         print(f"\nWritten to {svg}")
+
+
+def _names_a_run(what: str, data: Path) -> bool:
+    """A file goes first; what is neither is taken for a run, unless it looks like a file."""
+    if Path(what).exists() or what.endswith(".json"):
+        return False
+    return not what.startswith((".", "/")) and data.is_dir()
 
 
 app.command()(serve)
