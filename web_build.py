@@ -57,6 +57,22 @@ def test() -> None:
         say(f"web: {script}")
         npm("run", "--silent", script)
     build()
+    browser()
+
+
+def browser() -> None:
+    """The browser tests drive Chromium: installed here where Debian's packages are and we may, else named."""
+    if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        return
+    way = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"] if shutil.which("sudo") else None
+    if shutil.which("apt-get") and way is not None:
+        say("installing Chromium, which the browser tests drive (apt-get install chromium)")
+        for step in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
+            if subprocess.run([*way, "apt-get", *step], stdout=subprocess.DEVNULL, check=False).returncode:
+                break
+        else:
+            return
+    sys.exit("The browser tests drive Chromium, which is not here and cannot be installed: install Chromium or Chrome.")
 
 
 def sources_hash() -> str:

@@ -74,16 +74,21 @@ function Surface(props: CanvasProps) {
   } = props;
   const graph = useSyncExternalStore(editor.subscribe, () => editor.graph);
   const selected = useSelected(selection);
-  const wrapper = useRef<HTMLDivElement>(null);
+  const wrapper = useRef<HTMLElement>(null);
   const layer = useRef<HTMLCanvasElement>(null);
   const [stage, setStage] = useState<Stage | null>(null);
   const surface = useSurface(props, stage, wrapper);
   const { held, far, drag, filter } = surface;
+  const keepInView = useRef(surface.keepInView);
+  keepInView.current = surface.keepInView;
 
   useEffect(() => {
     const made = new Stage(layer.current!, editor.graph, catalogue);
     const box = wrapper.current!;
-    const measure = () => made.setSize(box.clientWidth, box.clientHeight, devicePixelRatio);
+    const measure = () => {
+      made.setSize(box.clientWidth, box.clientHeight, devicePixelRatio);
+      keepInView.current();
+    };
     measure();
     const sizes = new ResizeObserver(measure);
     sizes.observe(box);
@@ -150,10 +155,9 @@ function Surface(props: CanvasProps) {
 
   return (
     <CanvasProvider value={context}>
-      <div
+      <section
         ref={wrapper}
         className={`rev-canvas ${[...(filter ?? [])].map((code) => `rev-lit-${STATUSES[code]}`).join(" ")}`}
-        role="application"
         aria-label="Workflow graph. Arrow keys go along the connections, Enter opens a node, question mark tells all keys."
         tabIndex={0}
         data-far={far}
@@ -185,6 +189,7 @@ function Surface(props: CanvasProps) {
           selectionKeyCode={null}
           multiSelectionKeyCode={null}
           zoomOnDoubleClick={false}
+          aria-label="Nodes that are near"
           proOptions={{ hideAttribution: true }}
           {...surface.flow}
         />
@@ -230,7 +235,7 @@ function Surface(props: CanvasProps) {
             {surface.notice}
           </p>
         )}
-      </div>
+      </section>
     </CanvasProvider>
   );
 }

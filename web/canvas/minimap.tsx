@@ -11,6 +11,8 @@ import type { Stage } from "./stage.ts";
 const WIDTH = 184;
 const HEIGHT = 112;
 const EVERY = 250;
+/** So few need no map. */
+const FEW = 6;
 
 interface MinimapProps {
   readonly stage: Stage;
@@ -26,7 +28,11 @@ interface Fit {
   readonly y: number;
 }
 
-export function Minimap({ stage, graph, catalogue, store, onLook }: MinimapProps) {
+export function Minimap(props: MinimapProps) {
+  return props.graph.nodes.length < FEW ? null : <Whole {...props} />;
+}
+
+function Whole({ stage, graph, catalogue, store, onLook }: MinimapProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const places = placesOf(graph, catalogue);
@@ -78,7 +84,6 @@ export function Minimap({ stage, graph, catalogue, store, onLook }: MinimapProps
     [stage, fit],
   );
 
-  if (graph.nodes.length < 6) return null;
   const go = (event: PointerEvent<HTMLDivElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
     onLook((event.clientX - box.left) / fit.scale + fit.x, (event.clientY - box.top) / fit.scale + fit.y);

@@ -66,11 +66,7 @@ export type Surface = ReturnType<typeof useSurface>;
 
 export const NODE_MIME = "application/x-flowscope-node";
 
-export function useSurface(
-  props: CanvasProps,
-  stage: Stage | null,
-  wrapper: RefObject<HTMLDivElement | null>,
-) {
+export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: RefObject<HTMLElement | null>) {
   const { editor, store, selection, catalogue, onReady, onOpen } = props;
   const flow = useReactFlow();
   const graph = useSyncExternalStore(editor.subscribe, () => editor.graph);
@@ -89,7 +85,6 @@ export function useSurface(
   const toggleOutline = useCallback(() => setOutline((shown) => !shown), []);
   const marqueeFrom = useRef<{ x: number; y: number } | null>(null);
   const dragFrom = useRef<{ x: number; y: number; ids: Set<string> } | null>(null);
-  const pressedHandle = useRef(0);
 
   const say = useCallback((text: string) => setNotice(text), []);
   useEffect(() => {
@@ -102,11 +97,12 @@ export function useSurface(
 
   const settle = useCallback(() => {
     if (!stage) return;
+    stage.setGraph(editor.graph, catalogue);
     const always = selected.size <= 50 ? selected : [];
     const next = stage.near(hover ? [...always, hover] : always);
     setHeld((last) => (last.length === next.length && last.every((id, n) => id === next[n]) ? last : next));
     setFar(stage.far);
-  }, [stage, selected, hover]);
+  }, [stage, editor, catalogue, selected, hover]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new graph has other nodes near
   useEffect(settle, [settle, graph]);
 
@@ -186,6 +182,11 @@ export function useSurface(
     },
     [editor, catalogue, selection, stage, lookAt],
   );
+  /** The canvas has become smaller: what is selected stays to be seen. */
+  const keepInView = useCallback(() => {
+    settle();
+    if (selection.ids.size === 1) step(selection.primary);
+  }, [settle, selection, step]);
   const fitted = useRef<Stage | null>(null);
   useEffect(() => {
     if (!stage || fitted.current === stage) return;
@@ -227,7 +228,6 @@ export function useSurface(
   );
   const addAfter = useCallback(
     (nodeId: string, handle: string) => {
-      if (performance.now() - pressedHandle.current > 400) return;
       const node = nodeOf(editor.graph, nodeId);
       if (node) openPalette({ title: titleOf(node), after: nodeId, handle });
     },
@@ -335,9 +335,6 @@ export function useSurface(
         stage?.setShift(null, 0, 0);
         if (from) dropNodes(props, from.ids, node.position.x - from.x, node.position.y - from.y);
       },
-      onConnectStart: () => {
-        pressedHandle.current = performance.now();
-      },
       onConnect: (connection: Connection) => {
         const refusal = editor.connect(endsOf(connection));
         if (refusal) say(refusal);
@@ -351,7 +348,6 @@ export function useSurface(
           state.fromHandle?.type !== "source"
         )
           return;
-        if (performance.now() - pressedHandle.current < 250) return;
         const box = wrapper.current.getBoundingClientRect();
         const { clientX, clientY } = "changedTouches" in event ? event.changedTouches[0] : event;
         const place = stage.toGraph(clientX - box.left, clientY - box.top);
@@ -385,7 +381,7 @@ export function useSurface(
 
   // --- pointer, keys, clipboard, drop ---
 
-  const events = useMemo((): HTMLAttributes<HTMLDivElement> => {
+  const events = useMemo((): HTMLAttributes<HTMLElement> => {
     const point = (event: { clientX: number; clientY: number }) => {
       const box = wrapper.current!.getBoundingClientRect();
       return { x: event.clientX - box.left, y: event.clientY - box.top };
@@ -584,6 +580,7 @@ export function useSurface(
     fit: () => fit(),
     tidy: arrangeAll,
     lookAt,
+    keepInView,
     zoomIn: () => void flow.zoomIn({ duration: 120 }),
     zoomOut: () => void flow.zoomOut({ duration: 120 }),
     flow: flowProps,

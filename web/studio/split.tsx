@@ -12,6 +12,7 @@ interface SplitProps {
   readonly initial: number;
   readonly least: number;
   readonly most: number;
+  /** The second may be null: then the first has all the room, and stays what it is. */
   readonly children: readonly [ReactNode, ReactNode];
 }
 
@@ -43,31 +44,35 @@ export function Split({ orientation, label, name, initial, least, most, children
   return (
     <div ref={box} className={`flex min-h-0 min-w-0 flex-1 ${vertical ? "flex-row" : "flex-col"}`}>
       <div className="relative flex min-h-0 min-w-0 flex-1 flex-col">{children[0]}</div>
-      {/* biome-ignore lint/a11y/useSemanticElements: a separator that can be moved has no element of its own */}
-      <div
-        role="separator"
-        tabIndex={0}
-        aria-label={label}
-        aria-orientation={orientation}
-        aria-valuenow={Math.round(size)}
-        aria-valuemin={least}
-        aria-valuemax={most}
-        onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
-        onPointerMove={drag}
-        onDoubleClick={() => resize(initial)}
-        onKeyDown={step}
-        className={`relative z-10 shrink-0 bg-line transition-colors hover:bg-accent-fill focus-visible:bg-accent-fill ${
-          vertical
-            ? "w-px cursor-col-resize after:absolute after:inset-y-0 after:-left-1.5 after:w-3"
-            : "h-px cursor-row-resize after:absolute after:inset-x-0 after:-top-1.5 after:h-3"
-        }`}
-      />
-      <div
-        className="flex min-h-0 min-w-0 shrink-0 flex-col"
-        style={vertical ? { width: size } : { height: size }}
-      >
-        {children[1]}
-      </div>
+      {children[1] !== null && (
+        <>
+          {/* biome-ignore lint/a11y/useSemanticElements: a separator that can be moved has no element of its own */}
+          <div
+            role="separator"
+            tabIndex={0}
+            aria-label={label}
+            aria-orientation={orientation}
+            aria-valuenow={Math.round(size)}
+            aria-valuemin={least}
+            aria-valuemax={most}
+            onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+            onPointerMove={drag}
+            onDoubleClick={() => resize(initial)}
+            onKeyDown={step}
+            className={`relative z-10 shrink-0 bg-line transition-colors hover:bg-accent-fill focus-visible:bg-accent-fill ${
+              vertical
+                ? "w-px cursor-col-resize after:absolute after:inset-y-0 after:-left-1.5 after:w-3"
+                : "h-px cursor-row-resize after:absolute after:inset-x-0 after:-top-1.5 after:h-3"
+            }`}
+          />
+          <div
+            className="flex min-h-0 min-w-0 shrink-0 flex-col"
+            style={vertical ? { width: size } : { height: size }}
+          >
+            {children[1]}
+          </div>
+        </>
+      )}
     </div>
   );
 }

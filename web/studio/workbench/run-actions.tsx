@@ -134,7 +134,7 @@ export function RunStatusLine({ store, light }: { store: RunStore; light: Light 
     run !== null && !hasEnded(run.status) && (light.state === "live" || light.state === "catching-up");
   const now = useNow(100, ticking, runs.connection.skew);
   return (
-    <div className="flex min-w-0 items-center gap-3 border-l border-line pl-3">
+    <div className="flex min-w-0 items-center gap-3 border-l border-line pl-3" data-stale={!ticking}>
       {run && (
         <>
           <RunBadge status={run.status} detail={run.detail ?? ""} />

@@ -60,52 +60,42 @@ export function Workbench({ editor, store, stale, problems, onRunNode, banner }:
       />
     </>
   );
-  const left = store ? (
-    <Split
-      orientation="horizontal"
-      label="Height of the dock"
-      name="dock"
-      initial={230}
-      least={120}
-      most={640}
-    >
-      {[
-        canvas,
-        <Suspense key="dock" fallback={<div className="flex-1 bg-panel" aria-busy="true" />}>
-          <Dock editor={editor} store={store} selection={selection} stale={stale} />
-        </Suspense>,
-      ]}
-    </Split>
-  ) : (
-    canvas
+  // The canvas stays the same one whatever opens and closes around it.
+  const dock = store && (
+    <Suspense key="dock" fallback={<div className="flex-1 bg-panel" aria-busy="true" />}>
+      <Dock editor={editor} store={store} selection={selection} stale={stale} />
+    </Suspense>
   );
+  const inspector = primary ? (
+    <Suspense key="inspector" fallback={<div className="flex-1 bg-panel" aria-busy="true" />}>
+      <Inspector editor={editor} store={store} selection={selection} problems={problems} stale={stale} />
+    </Suspense>
+  ) : null;
   return (
     <main className="flex min-h-0 flex-1" data-stale={stale}>
-      {primary ? (
-        <Split
-          orientation="vertical"
-          label="Width of the inspector"
-          name="inspector"
-          initial={340}
-          least={260}
-          most={720}
-        >
-          {[
-            left,
-            <Suspense key="inspector" fallback={<div className="flex-1 bg-panel" aria-busy="true" />}>
-              <Inspector
-                editor={editor}
-                store={store}
-                selection={selection}
-                problems={problems}
-                stale={stale}
-              />
-            </Suspense>,
-          ]}
-        </Split>
-      ) : (
-        <div className="relative flex min-h-0 min-w-0 flex-1 flex-col">{left}</div>
-      )}
+      <Split
+        orientation="vertical"
+        label="Width of the inspector"
+        name="inspector"
+        initial={340}
+        least={260}
+        most={720}
+      >
+        {[
+          <Split
+            key="left"
+            orientation="horizontal"
+            label="Height of the dock"
+            name="dock"
+            initial={230}
+            least={120}
+            most={640}
+          >
+            {[canvas, dock]}
+          </Split>,
+          inspector,
+        ]}
+      </Split>
     </main>
   );
 }

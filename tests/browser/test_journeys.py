@@ -1,0 +1,218 @@
+"""What people do in the studio, against the real server, with real runs, in a real browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from browser.house import House, Visitor, card, graph_of, light, status
+from browser.workflows import HOSTILE, LONG, QUICK, wide
+
+Visit = Callable[..., Visitor]
+
+
+def test_the_first_run_is_two_clicks_away(visit: Visit) -> None:
+    page = visit().page
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Build something that runs")).to_be_visible()
+    page.get_by_role("button", name="Order desk").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    light(page, "live")
+    expect(card(page, "letter")).to_have_attribute("data-status", "running")
+    status(page, "Succeeded")
+    expect(card(page, "each")).to_contain_text("3 of 3")
+    expect(card(page, "prices")).to_contain_text("2 tries")
+    expect(card(page, "confirm")).to_have_attribute("data-status", "skipped")
+
+
+def test_build_run_fail_see_why_fix_and_run_again_with_the_mouse(visit: Visit) -> None:
+    page = visit().page
+    page.goto("/workflows")
+    page.get_by_role("button", name="New workflow").click()
+    page.get_by_role("button", name="Choose a node").click()
+    page.get_by_role("option", name="Manual trigger").click()
+    card(page, "manual_trigger").hover()
+    card(page, "manual_trigger").locator(".react-flow__handle-right").click()
+    page.get_by_role("combobox").fill("stop")
+    page.get_by_role("option", name="Stop with an error").click()
+    expect(card(page, "stop_and_error")).to_be_visible()
+    page.get_by_text("Saved").wait_for()
+    page.get_by_role("button", name="Run", exact=True).click()
+    status(page, "Failed")
+    graph_of(page).focus()
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    expect(card(page, "stop_and_error")).to_have_attribute("data-selected", "true")
+    expect(page.get_by_role("complementary", name="Inspector")).to_contain_text("Stop with an error")
+    graph_of(page).focus()
+    page.keyboard.press("d")
+    expect(card(page, "stop_and_error")).to_have_attribute("data-disabled", "true")
+    page.get_by_role("button", name="Run", exact=True).click()
+    status(page, "Succeeded")
+
+
+def test_build_and_run_with_the_keyboard_alone(visit: Visit, house: House) -> None:
+    page = visit().page
+    page.goto("/workflows")
+    expect(page.get_by_role("heading", name="Workflows")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.get_by_placeholder("Search nodes, workflows, commands…").wait_for()
+    page.keyboard.type("new work")
+    page.keyboard.press("Enter")
+    canvas = graph_of(page)
+    canvas.focus()
+    for name in ("manual trig", "set fields", "no operation"):
+        page.keyboard.press("n")
+        page.get_by_role("combobox").wait_for()
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("combobox")).to_have_count(0)
+    page.keyboard.press("ArrowLeft")
+    expect(card(page, "set")).to_have_attribute("data-selected", "true")
+    page.keyboard.press("Delete")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("c")
+    page.get_by_role("searchbox", name="Connect to").wait_for()
+    page.keyboard.type("no op")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Enter")
+    status(page, "Succeeded")
+    expect(card(page, "noop")).to_have_attribute("data-status", "success")
+    (row,) = house.ask("/api/workflows")["workflows"]
+    document = house.ask(f"/api/workflows/{row['id']}")
+    assert [node["id"] for node in document["nodes"]] == ["manual_trigger", "noop"]
+    assert [(edge["source"], edge["target"]) for edge in document["edges"]] == [("manual_trigger", "noop")]
+
+
+def test_the_light_tells_the_truth_when_the_server_is_killed_and_the_view_recovers(visit: Visit, house: House) -> None:
+    house.store(LONG)
+    execution_id = house.start("long")
+    visitor = visit()
+    page = visitor.page
+    page.goto(f"/workflows/long?run={execution_id}")
+    expect(card(page, "s1")).to_have_attribute("data-status", "running")
+    house.kill()
+    light(page, "offline")
+    expect(page.locator("main[data-stale=true]")).to_be_visible()
+    moving = "() => document.getAnimations().filter(one => one.playState === 'running' && one.effect.getTiming().iterations === Infinity).length"
+    assert page.evaluate(moving) == 0, "nothing may look as if it ran"
+    house.up()
+    light(page, "live")
+    status(page, "Succeeded")
+    told = {node["nodeId"]: node["status"] for node in house.execution(execution_id)["nodes"]}
+    for node_id, state in told.items():
+        expect(card(page, node_id)).to_have_attribute("data-status", state)
+    visitor.faults.clear()  # the browser says of each attempt that it was refused
+
+
+def test_two_viewers_see_the_same_run_whoever_started_it(visit: Visit, house: House) -> None:
+    house.store(LONG)
+    first, second = visit(), visit()
+    first.page.goto("/workflows/long")
+    first.page.get_by_role("button", name="Run", exact=True).click()
+    first.page.wait_for_url("**run=*")
+    execution_id = first.page.url.partition("run=")[2].partition("&")[0]
+    second.page.goto(f"/runs/{execution_id}")
+    other = second.open()
+    other.goto(f"/workflows/long?run={execution_id}")
+    for page in (first.page, second.page, other):
+        status(page, "Succeeded")
+        expect(card(page, "end")).to_have_attribute("data-status", "success")
+    seqs = {page.locator("[data-light]").inner_text() for page in (first.page, second.page, other)}
+    assert len(seqs) == 1, seqs
+
+
+def test_what_nodes_say_is_shown_as_text(visit: Visit, house: House) -> None:
+    house.store(HOSTILE)
+    page = visit().page
+    page.goto(f"/workflows/hostile?run={house.start('hostile')}&node=stop")
+    status(page, "Failed")
+    expect(card(page, "go")).to_contain_text('<img src="x"')
+    expect(page.get_by_role("complementary", name="Inspector")).to_contain_text("<script>document.title=2</script>")
+    assert page.title() not in ("1", "2")
+
+
+def test_a_file_that_is_dropped_is_imported(visit: Visit, house: House, tmp_path: Path) -> None:
+    file = tmp_path / "quick.json"
+    file.write_text(json.dumps(QUICK), encoding="utf-8")
+    page = visit().page
+    page.goto("/workflows")
+    page.get_by_label("Import workflow files").set_input_files(file)
+    expect(card(page, "set")).to_be_visible()
+    assert house.ask("/api/workflows/quick")["name"] == "Quick"
+
+
+def test_a_change_is_saved_and_never_over_somebody_elses(visit: Visit, house: House) -> None:
+    house.store(QUICK)
+    visitors = visit(), visit()
+    first, second = (visitor.page for visitor in visitors)
+    for page in (first, second):
+        page.goto("/workflows/quick")
+        expect(card(page, "set")).to_be_visible()
+    first.get_by_label("Name of the workflow").fill("Renamed")
+    first.get_by_text("Saved · v2").wait_for()
+    second.get_by_label("Name of the workflow").fill("Mine")
+    second.get_by_role("alert").filter(has_text="Somebody else has saved it").wait_for()
+    assert house.ask("/api/workflows/quick")["name"] == "Renamed"
+    second.get_by_role("button", name="Keep mine").click()
+    second.get_by_text("Saved · v3").wait_for()
+    assert house.ask("/api/workflows/quick")["name"] == "Mine"
+    visitors[1].faults.clear()  # the browser says that a save was refused
+
+
+def test_a_problem_is_shown_on_the_node_that_has_it(visit: Visit, house: House) -> None:
+    broken = {
+        **QUICK,
+        "nodes": [QUICK["nodes"][0], {**QUICK["nodes"][1], "data": {"type": "set", "config": {"felds": 1}}}],
+    }
+    house.ask("/api/workflows", broken)
+    page = visit().page
+    page.goto("/workflows/quick")
+    expect(card(page, "set")).to_have_attribute("data-problem", "true")
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_disabled()
+
+
+def test_a_server_with_keys_asks_once(visit: Visit, house: House) -> None:
+    house.store(QUICK)
+    house.key = house.ask("/api/keys", {"name": "ada", "scope": "editor"})["key"]
+    visitor = visit()
+    page = visitor.page
+    page.goto("/workflows")
+    page.get_by_label("Key").fill("wrong")
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("alert").wait_for()
+    page.get_by_label("Key").fill(house.key)
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("link", name="Quick").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    status(page, "Succeeded")
+    light(page, "live")
+    page.reload()
+    expect(card(page, "set")).to_be_visible()
+    visitor.faults.clear()  # the browser says that it was refused before it had the key
+
+
+def test_five_thousand_nodes_are_all_there(visit: Visit, house: House) -> None:
+    house.store(wide(5_000))
+    page = visit().page
+    page.goto(f"/workflows/wide?run={house.start('wide')}")
+    status(page, "Succeeded")
+    expect(page.get_by_role("toolbar", name="Nodes by status")).to_contain_text("5,000")
+    assert page.locator(".rev-card").count() < 300
+    page.keyboard.press("Control+k")
+    page.get_by_placeholder("Search nodes, workflows, commands…").fill("Step 4321")
+    page.keyboard.press("Enter")
+    expect(card(page, "n4321")).to_be_visible()
+    expect(card(page, "n4321")).to_have_attribute("data-selected", "true")
+
+
+def test_on_a_phone_nothing_is_out_of_reach(visit: Visit, house: House) -> None:
+    house.store(QUICK)
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True).page
+    page.goto("/workflows/quick")
+    page.get_by_role("button", name="Run", exact=True).click()
+    status(page, "Succeeded")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
