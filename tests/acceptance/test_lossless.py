@@ -1,4 +1,4 @@
-"""Whoever watches ends with the server's state, whatever the network and the server do meanwhile.
+"""docs/spec.md, V-01: whoever watches ends with the server's state, whatever the network and the server do meanwhile.
 
 A real server, a real client, and between them a proxy that cuts, delays, repeats and swallows. What the client has at the end
 must be what the server makes of the journal, to the letter.
@@ -327,7 +327,7 @@ MANNERS: dict[Manner, int] = {"attentive": 900, "slow": 40, "deaf": 30, "mute": 
 
 
 async def test_a_thousand_viewers_of_whom_a_tenth_is_slow_or_silent() -> None:
-    """All that read have the server's state at the end, the slow ones too; those that give no sign of life are let go."""
+    """V-02: all that read have the server's state at the end, the slow ones too; those that give no sign of life are let go."""
     async with house(send_buffer=8 * 1024, ws_heartbeat_interval_ms=1_000) as server:
         hub = server.services.visualization.hub
         hub.settings = msgspec.structs.replace(hub.settings, budget=32 * 1024)

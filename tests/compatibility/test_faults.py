@@ -234,6 +234,7 @@ async def test_13_a_cancelled_run_is_cancelled_and_stops(server: Client) -> None
 
 
 async def test_14_of_many_starts_of_one_id_one_runs(server: Client) -> None:
+    """V-08"""
     await server.stored(START, node("nap", "wait", duration=30_000), id="long")
     answers = await asyncio.gather(*(server.execute("long", executionId="long", useQueue=True) for _ in range(20)))
     assert Counter(answer.status_code for answer in answers) == {202: 1, 409: 19}

@@ -353,7 +353,7 @@ async def test_stats(server: Client) -> None:
 
 
 async def test_an_old_client_sees_a_run_from_its_first_node_to_its_end(server: Client) -> None:
-    """It makes up the id, connects, and then asks for the run, as was the only way to see one live."""
+    """V-03, V-09: it makes up the id, connects, and then asks for the run, as was the only way to see one live."""
     await server.stored(START, node("work", "set", fields={"a": 1}), node("last", "noop"))
     async with watching(server.address, "mine-1") as client:
         await client.until("ERROR")
@@ -377,6 +377,7 @@ async def test_an_old_client_sees_a_run_from_its_first_node_to_its_end(server: C
 
 
 async def test_after_a_restart_ended_and_running_runs_are_seen_alike(tmp_path: Path) -> None:
+    """V-04"""
     async with serving(tmp_path) as server:
         await server.stored(START, ASK, node("last", "noop"))
         runs = [(await server.execute()).json()["executionId"] for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Garbage in: nothing breaks, nothing leaks. The long form is `make fuzz`."""
+"""docs/spec.md, V-05. Garbage in: nothing breaks, nothing leaks. The long form is `make fuzz`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate of the running server: everything is closed but what is named (contract 7.8, pitfalls 3)."""
+"""The gate of the running server: everything is closed but what is named (docs/spec.md, V-06; contract 7.8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document is true: whatever is sent, the answer has a status, a type and a shape that it names, and none is a
+"""docs/spec.md, V-07. The OpenAPI document is true: whatever is sent, the answer has a status, a type and a shape that it names, and none is a
 fault of ours."""
 
 from __future__ import annotations
