@@ -16,6 +16,7 @@ from flowscope import Engine
 from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.context import Surroundings
 from flowscope.nodes.credentials import PostgresqlCredential, RedisCredential, SmtpCredential
+from unit.nodes.bench import Bench
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "nodes" / "examples"
 SERVED = {"http_request", "chat_model", "embeddings", "ai_agent", "postgresql", "redis", "send_email"}
@@ -45,6 +46,8 @@ async def outcome(type_: str, *, more: dict[str, Any] | None = None, **surroundi
 
 @pytest.mark.parametrize("type_", [type_ for type_ in TYPES if type_ not in SERVED])
 async def test_the_example_does_what_the_page_says(type_: str, root: Path) -> None:
+    if type_ == "javascript":  # its engine is compiled once, which on a busy machine takes longer than the node may
+        await Bench(code_nodes=True).run("javascript", {"code": "return 1"}, {})
     output = await outcome(
         type_,
         file_roots=(root,),

@@ -58,6 +58,12 @@ class House:
             socket.send_fds(self._door, [b"\0"], [theirs.fileno()])
         return mine
 
+    def start(self) -> None:
+        """Have the process begin, so that the first code does not wait for it; nothing where the engine is missing."""
+        with self._lock:
+            if self._process is None and installed():
+                self._open()
+
     def _open(self) -> None:
         self._shut()
         self._door, inside = socket.socketpair()
@@ -80,19 +86,24 @@ class House:
             self._shut()
 
 
-_house = House()
-atexit.register(_house.close)
+def installed() -> bool:
+    """Whether the engine is there."""
+    return importlib.util.find_spec("quickjs_rs") is not None
+
+
+house = House()
+atexit.register(house.close)
 
 
 async def evaluate(code: str, names: dict[str, JSON], context: NodeContext, memory: int) -> JSON:
     """Run the body of an async function with these names; its answer. `NodeError` says what went wrong, and where."""
-    if importlib.util.find_spec("quickjs_rs") is None:
+    if not installed():
         raise NodeDenied(
             "javascript: its engine is not installed: pip install 'flowscope[javascript]'", code="NOT_INSTALLED"
         )
     loop = asyncio.get_running_loop()
     reader, writer = await asyncio.open_connection(
-        sock=await loop.run_in_executor(None, _house.enter), limit=MOST_ANSWER
+        sock=await loop.run_in_executor(None, house.enter), limit=MOST_ANSWER
     )
     printed, pid = Printed(context), 0
     request = {"code": code, "names": names, "memory": memory, "seconds": HARD_SECONDS}
@@ -116,7 +127,8 @@ async def evaluate(code: str, names: dict[str, JSON], context: NodeContext, memo
         if pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    raise NodeError("code: its process ended before it answered: too much time or memory", code="CODE_CRASHED")
+    said = "its process ended before it answered: too much time or memory" if pid else "no process would run it"
+    raise NodeError(f"code: {said}", code="CODE_CRASHED")
 
 
 def _answer(message: _Message, code: str, memory: int) -> JSON:

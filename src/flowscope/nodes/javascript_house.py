@@ -1,6 +1,6 @@
 """The process that runs JavaScript: started by `javascript.py`, by this file's path, with a socket as its standard input.
 
-The engine is compiled once. For each piece of code a socket arrives, and a fork of this process takes it: reads the code
+The engine is compiled once, and kept beside this file's own bytecode for the next time. For each piece of code a socket arrives, and a fork of this process takes it: reads the code
 and its values, runs them, writes lines of JSON, and ends. So nothing of one run is there in the next, and a run can be
 killed alone. The fork sets its own limits before it looks at the code. When the other end of the standard input closes,
 the house ends.
@@ -12,14 +12,19 @@ the house ends.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import json
 import os
 import re
 import resource
 import signal
 import socket
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+import wasmtime
 from quickjs_rs import Runtime
 
 SPARE = 64 * 1024 * 1024
@@ -59,6 +64,25 @@ def main() -> None:
             finally:
                 os._exit(status)
         os.close(handed[0])
+
+
+def compiled(engine: wasmtime.Engine, source: bytes) -> wasmtime.Module:
+    """A module, out of the cache where it is there. Whoever may write there may change this program anyhow."""
+    digest = hashlib.sha256(source + version("wasmtime").encode()).hexdigest()[:32]
+    kept = Path(__file__).with_name("__pycache__") / f"{digest}.cwasm"
+    with contextlib.suppress(wasmtime.WasmtimeError, OSError):
+        return MODULE.deserialize_file(engine, str(kept))
+    module = MODULE(engine, source)
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(exist_ok=True)
+        fresh = kept.with_suffix(f".{os.getpid()}")
+        fresh.write_bytes(module.serialize())
+        fresh.replace(kept)
+    return module
+
+
+MODULE = wasmtime.Module
+wasmtime.Module = compiled  # type: ignore[misc, assignment]  # the engine below has no setting for it
 
 
 def warm() -> None:

@@ -29,7 +29,7 @@ from flowscope.execution.stimuli import AnyStimulus, Cancel, Pause, Recover, Res
 from flowscope.execution.waiting import waiting_for
 from flowscope.failpoints import failpoint
 from flowscope.log import get_logger
-from flowscope.nodes import pools
+from flowscope.nodes import javascript, pools
 from flowscope.nodes.approval import APPROVED, verdict
 from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.context import Surroundings
@@ -119,6 +119,8 @@ class WorkflowOrchestrator:
         """Begin to accept work. The store must be started."""
         if self._driver is None:
             await self._runner.start()
+            if self.surroundings.code_nodes:
+                javascript.house.start()
             self._driver = Driver(
                 self.store,
                 self.payloads,
