@@ -69,6 +69,9 @@ simulate: $(STAMP) ## play N seeds (default 100000) of the orchestrator, its clo
 planted: $(STAMP) ## plant known bugs in a copy, and see each caught (about ten minutes)
 	@$(BIN)/python -m tests.acceptance.planted
 
+rough: $(STAMP) ## treat worker processes roughly: N mixed tasks (default 1000), then kill the server 20 times
+	@$(BIN)/python -m tests.acceptance.rough_pool --tasks $(or $(N),1000)
+
 lock: ## write requirements/*.txt again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml --group dev requirements/build.in -o requirements/dev.txt

@@ -330,7 +330,7 @@ def test_custom_node_signs_and_keeps_its_secret(place: Path) -> None:
 
 
 def test_custom_node_is_found_by_its_entry_point(place: Path) -> None:
-    """As an installed package would offer it."""
+    """As an installed package would offer it; in a worker process too."""
     facts = place / "examples" / "custom_node-1.0.dist-info"
     facts.mkdir()
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: custom-node\nVersion: 1.0\n")
@@ -341,3 +341,17 @@ def test_custom_node_is_found_by_its_entry_point(place: Path) -> None:
     assert call(place, FLOWSCOPE, "validate", "examples/signed.json").returncode == 2
     result = run(place, "signed.json", "--input", '{"text": "a contract"}', environment=installed)
     assert result["output"] == {"signatures": signatures("k", "a contract")}
+    workflow["nodes"][0]["data"]["config"]["resources"] = "cpu"  # type: ignore[index]
+    (place / "examples" / "signed.json").write_text(json.dumps(workflow))
+    result = run(place, "signed.json", "--input", '{"text": "a contract"}', environment=installed)
+    assert result["output"] == {"signatures": signatures("k", "a contract")}
+
+
+def test_pictures_are_made_small_in_worker_processes(place: Path) -> None:
+    done = call(place, sys.executable, "examples/resize_images.py")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^ *(\d+) of 200$", done.stdout, re.MULTILINE) == [str(count) for count in range(20, 201, 20)]
+    assert (told := re.search(r"^200 pictures, (\d+) KiB, by (\d+) processes", done.stdout, re.MULTILINE))
+    small = list((place / "examples" / "out" / "pictures" / "small").glob("*.webp"))
+    assert len(small) == 200
+    assert (sum(path.stat().st_size for path in small) // 1024, int(told[2]) >= 2) == (int(told[1]), True)
