@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Set
 from random import Random
 
 import msgspec
@@ -27,7 +28,7 @@ def build(payload: Payload) -> bytes:
     return msgspec.json.encode(value_of(payload))
 
 
-def no_difference(node_id: str, same: frozenset[str]) -> str:
+def no_difference(node_id: str, same: Set[str]) -> str:
     return ""
 
 

@@ -10,7 +10,7 @@ nodes that had ended in those that had not. Whatever lies behind a node that run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -37,7 +37,7 @@ Fate: TypeAlias = Literal["kept", "partly", "again", "first", "skipped"]
 """kept: adopted. partly: a container, opened again where it was. again: it had started and runs again. first: it had not
 started. skipped: not wanted this time."""
 
-Differs = Callable[[str, frozenset[str]], str]
+Differs = Callable[[str, Set[str]], str]
 """Whether a node's work could come out otherwise for other reasons than its place in the graph, given the ids of the nodes
 that are kept: the reason, or nothing."""
 
@@ -205,7 +205,7 @@ class _Chooser:
         behind = next((self._scope.ids[source] for source in awaited if self._scope.ids[source] not in self._same), "")
         if behind:
             return f"{behind} may come out otherwise"
-        return self._differs(plan.id, frozenset(self._same))
+        return self._differs(plan.id, self._same)
 
     def _leaves_alike(self, plan: NodePlan, number: int) -> bool:
         """Its answer, or its handled error, leaves by the handle it left by."""

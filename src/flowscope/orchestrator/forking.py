@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -240,19 +240,21 @@ class _Fork:
     def _is_external(self, node: NodePlan) -> bool:
         return self._program.bindings[node].type.effects == "external" or node.id in self._callers
 
-    def _differs(self, past: Past, wanted: Wanted) -> Callable[[str, frozenset[str]], str]:
+    def _differs(self, past: Past, wanted: Wanted) -> Callable[[str, Set[str]], str]:
         """What expressions read beside the input: other nodes, the trigger's data, variables."""
         program, root = self._program, self._program.plan.root
         other_vars = program.plan.workflow.vars != past.state.plan.workflow.vars
 
-        def differs(node_id: str, same: frozenset[str]) -> str:
+        def differs(node_id: str, same: Set[str]) -> str:
             family = _with_body(root.nodes[root.index[node_id]])
             names = {name for node in family for name in _names(program, node)}
             if "trigger" in names and wanted.input:
                 return "it reads the run's input, which is another"
             if "vars" in names and (other_vars or any(event.node_id not in same for event in past.variables)):
                 return "it reads variables, which may be others"
-            read = next((name for name in sorted(names & set(root.ids)) if name not in same and name != node_id), "")
+            read = next(
+                (name for name in sorted(names) if name in root.index and name not in same and name != node_id), ""
+            )
             return f"it reads {read}, which may come out otherwise" if read else ""
 
         return differs

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import msgspec
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from flowscope.errors import ExecutionNotFound
+from flowscope.errors import ExecutionEnded, ExecutionNotFound, InputInvalid
 from flowscope.execution.timeline import TimedNode, Timeline, timeline
 from flowscope.live.chronicle import Chronicle
 from flowscope.live.replays import Replays
 from flowscope.live.sse import HEADERS, MEDIA_TYPE
 from flowscope.live.translation import Translator
+from flowscope.orchestrator.ports import CommitResult
+from flowscope.runfile import Options, content_of, page_of, read_run_file
 from flowscope.server import schemas
+from flowscope.server.bodies import read_body
 from flowscope.server.problems import JsonResponse
-from flowscope.server.routes.subject import MISSING, Id, Served, router, told
+from flowscope.server.routes.subject import CONFLICT, MISSING, Id, Served, router, told
 from flowscope.server.services import Services
 
 routes = router("chronicles")
@@ -148,6 +152,62 @@ async def _chronicle(services: Services, execution_id: str) -> Chronicle:
         await services.histories.row(execution_id)  # says whether it has been pruned
         raise ExecutionNotFound(execution_id)
     return chronicle
+
+
+# --- run files ---
+
+
+@routes.get(
+    "/api/executions/{execution_id}/export",
+    responses={200: {"content": {"text/html": {}}, "description": "The run file"}, **MISSING},
+    response_class=Response,
+)
+async def export_execution(
+    services: Served,
+    execution_id: Id,
+    data: Annotated[bool, Query(description="With inputs, outputs and logs")] = True,
+    redact: Annotated[list[str], Query(max_length=50, description="Names of fields to blot out")] = [],  # noqa: B006
+) -> Response:
+    """The run as one HTML file that shows and replays it in any browser. Known secrets are blotted out."""
+    engine = services.engine
+    secrets = frozenset(str(value) for value in services.settings.surroundings.secrets.values())
+    options = Options(data=data, redact=tuple(redact), secrets=secrets)
+
+    def write() -> bytes:
+        now = engine.orchestrator.clock.now()
+        return page_of(content_of(engine.store, engine.registry, execution_id, options, now))
+
+    name = quote(f"{execution_id}.html", safe="")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "Content-Security-Policy": "sandbox"}
+    return Response(await asyncio.to_thread(write), media_type="text/html", headers=headers)
+
+
+@routes.post(
+    "/api/executions/import",
+    status_code=201,
+    responses={201: {"model": schemas.Started, "description": "Imported"}, **CONFLICT},
+    openapi_extra={"requestBody": {"required": True, "content": {"text/html": {"schema": {"type": "string"}}}}},
+)
+async def import_execution(
+    request: Request, services: Served, execution_id: Annotated[str, Query(alias="executionId", max_length=128)] = ""
+) -> Response:
+    """Put a run file's run among the others, to be looked at: it is marked as imported, and never runs."""
+    body = await read_body(request, services.settings.max_body_bytes)
+    if execution_id and not execution_id.isprintable():
+        raise InputInvalid("An execution id is 1 to 128 visible characters")
+    found = await asyncio.to_thread(read_run_file, body, execution_id)
+    store = services.engine.store
+    known = await asyncio.to_thread(store.row, found.execution_id)
+    if known is not None:
+        raise ExecutionEnded(found.execution_id, f"{known.status}. Give the imported one another executionId")
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[CommitResult] = loop.create_future()
+    store.submit(found.commit(lambda result: loop.call_soon_threadsafe(done.set_result, result)))
+    result = await done
+    refused = result.error or next(iter(result.conflicts.values()), None)
+    if refused is not None:
+        raise refused
+    return JsonResponse({"executionId": found.execution_id, "status": found.row.status}, 201)
 
 
 # --- replay ---
