@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,6 +190,20 @@ async def test_who_may_not_in(shop: Shop) -> None:
         await shop.bench.run("postgresql", {"connection": wrong, "query": "SELECT 1 AS x"}, {})
     assert "wr0ng" not in str(caught.value)
     assert not caught.value.retryable
+
+
+async def test_a_password_of_the_environment_is_not_given_away(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A workflow may name any server; what the operator's own tools log in with is none of its business."""
+    monkeypatch.setenv("PGPASSWORD", shop.server.password)
+    passwords = tmp_path / "pgpass"
+    passwords.write_text(f"*:*:*:*:{shop.server.password}\n")
+    passwords.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(passwords))
+    without = {**shop.server.connection, "password": ""}
+    with pytest.raises(NodeError, match="password"):
+        await shop.bench.run("postgresql", {"connection": without, "query": "SELECT 1 AS x"}, {})
 
 
 async def test_nobody_is_there(shop: Shop) -> None:

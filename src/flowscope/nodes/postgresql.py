@@ -108,7 +108,7 @@ async def _pool(server: PostgresqlCredential, addresses: list[str]) -> Any:
             )
 
     return await asyncpg.create_pool(
-        host=addresses, port=[server.port] * len(addresses), user=server.username, password=server.password or None,
+        host=addresses, port=[server.port] * len(addresses), user=server.username, password=server.password,
         database=server.database, ssl=server.tls, passfile="", timeout=CONNECT_SECONDS, min_size=0, max_size=CONNECTIONS,
         max_inactive_connection_lifetime=IDLE_SECONDS, init=prepare, server_settings={"application_name": "flowscope"},
     )  # fmt: skip
