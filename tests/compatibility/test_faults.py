@@ -1,6 +1,6 @@
 """Contract section 7: what was wrong in the system of old, each with the test that it is not here. The numbers are that section's.
 
-12 (cron never fired) is tested with the schedules, the form of 5 with the forms, the pool of 11 in `test_worker_pool.py`.
+12 (cron never fired) is tested in `test_triggers.py`, the form of 5 and 14 in `test_people.py`, the pool of 11 in `test_worker_pool.py`.
 """
 
 from __future__ import annotations

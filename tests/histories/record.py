@@ -274,6 +274,34 @@ async def taken_up_from_another(stage: Stage) -> None:
         await (await engine.fork("parent", revision, new_id=stage.name)).outcome()
 
 
+@scene
+async def people_and_pins(stage: Stage) -> None:
+    pinned = one("pinned", "simulate", {"fail": True})
+    pinned["data"]["pinned"] = {"output": {"from": "a pin"}}
+    document = graph(
+        one("go", "manual_trigger"),
+        pinned,
+        one("ask", "approval", {"title": "Well?"}),
+        one("late", "approval", {"waitFor": 20, "otherwise": "reject"}),
+        one("form", "form", {"fields": [{"name": "city"}]}),
+        one("cached", "simulate", {"output": {"n": 1}, "cache": {"ttl": 3_600_000}}),
+        one("again", "simulate", {"output": {"n": 1}, "cache": {"ttl": 3_600_000}}),
+        one("yes", "noop"),
+        one("no", "noop"),
+        edges="go>pinned pinned>ask pinned>late ask.approved>form late.rejected>no go>cached cached>again form>yes",
+    )
+    async with stage.engine() as engine:
+        run = await stage.play(engine, document, {"n": 1})
+        await reached(run, "NodeSuspended", "ask")
+        await reached(run, "NodeSucceeded", "late")
+    async with stage.engine() as engine:
+        run = engine.run(stage.name)
+        await run.signal("ask", {"approved": True, "by": "Grace"})
+        await reached(run, "NodeSuspended", "form")
+        await run.signal("form", {"city": "Oslo"})
+        await run.result()
+
+
 async def record(name: str) -> dict[str, Any]:
     """What the file of that scene holds."""
     with tempfile.TemporaryDirectory() as directory:

@@ -120,7 +120,10 @@ class Chaos:
         elif what == "r":
             self.send(Resume())
         elif what == "s":
-            self.send(Signal(name=dice.choice(["go", *self.ids]), payload=dice.choice([b"1", b'"fail"'])))
+            payload = dice.choice([b"1", b'"fail"', b'{"a":1}'])
+            self.send(
+                Signal(name=dice.choice(["go", *self.ids]), payload=payload, handle=dice.choice(("output", "true")))
+            )
         elif what == "c" and dice.random() < 0.1:
             self.send(Cancel(reason=dice.choice(["", "enough"])))
         elif what == "x":
@@ -164,7 +167,7 @@ class Chaos:
         what = (
             "ok"
             if self.tame
-            else dice.choice(("ok", "ok", "ok", "ok", "pass", "pass", "fail", "stop", "lose", "wait", "never"))
+            else dice.choice(("ok", "ok", "ok", "ok", "pass", "over", "fail", "stop", "lose", "wait", "never"))
         )
         if self.kinds[turn.node_id] in CONTAINERS and what not in ("fail", "lose", "wait", "never"):
             return self.contain(turn, common)
@@ -176,13 +179,21 @@ class Chaos:
         if what == "wait":
             until, child = dice.choice((0, turn.now + 30, turn.now + 3000)), dice.choice(("", "child"))
             return Suspend(
-                until=until, child=child, signal=dice.choice(("", "go")), expires=dice.random() < 0.5, **common
+                until=until,
+                child=child,
+                signal=dice.choice(("", "go")),
+                expires=dice.random() < 0.5,
+                choices=dice.choice(((), (), ("true", "error"))),
+                extends=dice.random() < 0.5,
+                otherwise=dice.choice((None, None, b'{"late":1}')),
+                otherwise_handle=dice.choice(("output", "true")),
+                **common,
             )
         if what == "never":
             return None
         handle = dice.choice((("output",), ("true",), ("nowhere", "true", "output"), ("catch",)))
         output = None if what == "pass" else msgspec.json.encode(dice.choice((None, 1, [2], {turn.node_id: 3})))
-        return Succeed(output=output, handle=handle, passed=what == "pass", **common)
+        return Succeed(output=output, handle=handle, passed=what in ("pass", "over"), **common)
 
     def contain(self, turn: Turn, common: dict[str, Any]) -> AnyStimulus:
         dice = self.random
