@@ -117,14 +117,14 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """As JSON (and JSON within JSON), in a URL, in HTML, in hexadecimal, in base64."""
-    for ascii in (False, True):
-        once = json.dumps(text, ensure_ascii=ascii)[1:-1]
+    """As JSON (and JSON within JSON), as Python shows it, in a URL, in HTML, in hexadecimal, in base64."""
+    for plain in (False, True):
+        once = json.dumps(text, ensure_ascii=plain)[1:-1]
         yield once
-        yield json.dumps(once, ensure_ascii=ascii)[1:-1]
-    once = _encode(text).decode()[1:-1]
-    yield once
-    yield _encode(once).decode()[1:-1]
+        yield json.dumps(once, ensure_ascii=plain)[1:-1]
+    for once in (_encode(text).decode()[1:-1], repr(text)[1:-1], ascii(text)[1:-1]):
+        yield once
+        yield _encode(once).decode()[1:-1]
     for quoted in (quote(text), quote(text, safe=""), quote_plus(text)):
         yield quoted
         yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quoted)
