@@ -363,6 +363,17 @@ async def test_the_line_is_told_while_one_looks_on_p_06(tmp_path: Path) -> None:
     assert words[-1].detail == "" and {word.detail for word in words} >= {"queued, 2nd of 2, waits for worker"}
 
 
+async def test_a_node_that_is_tried_alone_runs_there_too_p_04(tmp_path: Path) -> None:
+    app = create_app(Settings.from_environment({}, data_dir=None), registry=REGISTRY)
+    async with listening(app) as address, Client(base_url=f"http://{address}", timeout=60) as client:
+        trial = {"nodeId": "n", "nodeType": "sample", "config": {"do": "who"}, "input": {}}
+        answers = [(await client.post("/api/execute-node", json=trial)).json() for _ in range(2)]
+        hanging = trial | {"config": {"do": "hang", "path": str(tmp_path / "it"), "timeout": 300}}
+        late = (await client.post("/api/execute-node", json=hanging)).json()
+    assert answers[0]["output"] == answers[1]["output"] != os.getpid()
+    assert not late["success"] and "300 ms" in late["error"]
+
+
 # --- programs ---
 
 

@@ -85,7 +85,7 @@ def create_app(
         separate_input_output_schemas=False,
     )
     app.state.flowscope = services
-    app.state.bench = Bench(services.engine.registry, services.settings)
+    app.state.bench = Bench(services.engine.registry, services.settings, services.pool)
     app.state.signatures = Signatures()
     for subject in SUBJECTS:
         app.include_router(subject.routes)

@@ -15,10 +15,11 @@ from flowscope.definition import load
 from flowscope.definition.workflow import JSON
 from flowscope.engine import Engine
 from flowscope.nodes.registry import Registry
-from flowscope.orchestrator.inline_runner import InlineRunner
 from flowscope.orchestrator.payloads import encode
+from flowscope.orchestrator.ports import NodeRunner
 from flowscope.server.settings import Settings
 from flowscope.server.waits import Pause, Waits
+from flowscope.workers.guest import Guest
 
 AT_ONCE: Final = 8
 """Nodes tried at the same time; others queue."""
@@ -38,9 +39,10 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 class Bench:
     """Tries nodes."""
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
+    def __init__(self, registry: Registry, settings: Settings, pool: NodeRunner) -> None:
         self._registry = registry
         self._settings = settings
+        self._pool = pool
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def try_out(self, trial: Trial) -> dict[str, Any]:
@@ -55,7 +57,7 @@ class Bench:
                 registry=self._registry,
                 surroundings=self._settings.surroundings,
                 recover=False,
-                runner=InlineRunner(1),
+                runner=Guest(self._pool),
                 grace=0,
             )
             waits = Waits(engine.orchestrator)

@@ -125,8 +125,13 @@ class Metrics(Collector):
             "flowscope_journal_commit_mean_seconds": ("Commits since start.", store.get("mean_commit_ms", 0) / 1000),
             "flowscope_journal_commit_max_seconds": ("The slowest commit.", store.get("max_commit_ms", 0) / 1000),
         }
+        pool = statistics.get("runner", {}).get("pool", {})
+        gauges["flowscope_workers"] = ("Worker processes.", pool.get("workers", 0))
+        gauges["flowscope_workers_busy"] = ("Worker processes that have a task.", pool.get("activeWorkers", 0))
+        gauges["flowscope_workers_queue"] = ("Attempts that wait for a place.", pool.get("queueLength", 0))
         for name, (text, value) in gauges.items():
             yield GaugeMetricFamily(name, text, value)
+        yield CounterMetricFamily("flowscope_workers_lost", "Worker processes that died.", pool.get("lostWorkers", 0))
         yield CounterMetricFamily("flowscope_journal_commits", "Commits.", store.get("commits", 0))
         yield CounterMetricFamily("flowscope_journal_failures", "Commits that were refused.", store.get("failures", 0))
 

@@ -1,6 +1,7 @@
 """Running nodes in other processes.
 
 worker_pool.py     WorkflowWorkerPool: the `NodeRunner` that has processes
+guest.py           a pool lent to an engine that comes and goes
 waiting_line.py    who may start next: priority, fair shares, limits
 crew.py            the processes: begun, given tasks, replaced
 worker.py          one process as the pool sees it
