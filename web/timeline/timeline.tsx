@@ -1,0 +1,310 @@
+/** Timeline: a row a node, a bar an attempt, against one time axis with an overview to brush in. */
+
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { Maximize2, Route, ZoomIn, ZoomOut } from "lucide-react";
+import {
+  type KeyboardEvent,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
+import { createPortal } from "react-dom";
+import type { RunHistory } from "../execution/history.ts";
+import { useNow, usePrimary, useRunFacts, useRunVersion } from "../execution/react/hooks.ts";
+import { hasEnded, STATUSES } from "../execution/status.ts";
+import { StatusIcon } from "../theme/status.tsx";
+import { criticalPath } from "./critical-path.ts";
+import type { DockProps } from "./dock.tsx";
+import { instantAt, positionOf, shifted, tickLabel, ticksOf, type Window, within, zoomed } from "./geometry.ts";
+import { LaneBars } from "./lane-bars.tsx";
+import { Overview } from "./overview.tsx";
+import { rowsOf } from "./rows.ts";
+
+export interface PanelProps extends DockProps {
+  readonly history: RunHistory;
+  /** Of the history. */
+  readonly version: number;
+  /** Where the panel's own tools go. */
+  readonly toolbar: HTMLElement | null;
+}
+
+const ROW = 24;
+const LABELS = 190;
+
+export function Timeline({ editor, store, selection, stale, pace, skew, history, version, toolbar }: PanelProps) {
+  const graph = useSyncExternalStore(editor.subscribe, () => editor.graph);
+  const run = useRunFacts(store);
+  const primary = usePrimary(selection);
+  useRunVersion(store);
+  const [filter, setFilter] = useState("");
+  const [critical, setCritical] = useState(false);
+  const [chosen, setChosen] = useState<Window | null>(null);
+  const [scroller, width] = useRowWidth();
+  const running = run !== null && !hasEnded(run.status);
+  const clock = useNow(pace, running && !stale, skew);
+  // While the view is stale its clock stands, and so does everything that grows.
+  const now = history.endedAt || Math.max(history.lastAt, stale ? 0 : clock);
+  const whole = wholeOf(history.startedAt, now);
+  const window = chosen ? within(chosen, whole) : whole;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the history is the same object after every change
+  const path = useMemo(() => criticalPath(graph, history.lanes, now), [graph, history, version]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the history is the same object after every change
+  const rows = useMemo(() => {
+    const text = filter.trim().toLowerCase();
+    return rowsOf(
+      graph,
+      history.lanes,
+      (id, title) =>
+        (!critical || path.has(id)) &&
+        (text === "" || title.toLowerCase().includes(text) || id.toLowerCase().includes(text)),
+    );
+  }, [graph, history, version, filter, critical, path]);
+
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW,
+    overscan: 6,
+  });
+  const place = rows.findIndex((row) => row.nodeId === primary);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it goes where the selection goes, and not when rows move
+  useEffect(() => {
+    if (place >= 0) virtual.scrollToIndex(place, { align: "auto" });
+  }, [primary]);
+
+  const zoom = useCallback(
+    (by: number, around?: number) =>
+      setChosen((last) => {
+        const from = last ? within(last, whole) : whole;
+        const next = zoomed(from, whole, by, around ?? (from.from + from.to) / 2);
+        return next.to - next.from >= (whole.to - whole.from) * 0.999 ? null : next;
+      }),
+    [whole],
+  );
+  const pan = useCallback(
+    (by: number) => setChosen((last) => (last ? shifted(last, whole, by) : last)),
+    [whole],
+  );
+  useWheel(scroller, width, window, zoom, pan);
+
+  const step = (by: number) => {
+    const next = rows[Math.max(0, Math.min(rows.length - 1, place + by))];
+    if (next) selection.select(next.nodeId);
+  };
+  const onKey = (event: KeyboardEvent) => {
+    const acts: Record<string, () => void> = {
+      ArrowDown: () => step(1),
+      ArrowUp: () => step(-1),
+      PageDown: () => step(8),
+      PageUp: () => step(-8),
+      Home: () => step(-rows.length),
+      End: () => step(rows.length),
+      "+": () => zoom(0.6),
+      "=": () => zoom(0.6),
+      "-": () => zoom(1 / 0.6),
+      "0": () => setChosen(null),
+      ArrowLeft: () => pan(-(window.to - window.from) / 6),
+      ArrowRight: () => pan((window.to - window.from) / 6),
+    };
+    const act = acts[event.key];
+    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    act();
+  };
+  const bars = useMemo(() => [...history.lanes.values()], [history, version]); // biome-ignore lint/correctness/useExhaustiveDependencies: as above
+  const ticks = ticksOf(window, width, whole.from);
+  const at = (instant: number) => LABELS + positionOf(window, width, instant);
+  const seen = (instant: number) => instant >= window.from && instant <= window.to;
+  return (
+    <div className="rev-timeline" data-critical={critical}>
+      {toolbar &&
+        createPortal(
+          <>
+            <input
+              type="search"
+              className="rev-input rev-input-small"
+              placeholder="Find a node"
+              aria-label="Find a node in the timeline"
+              value={filter}
+              onChange={(event) => setFilter(event.target.value)}
+            />
+            <button
+              type="button"
+              className="rev-button rev-button-small"
+              aria-pressed={critical}
+              title="Only the chain of nodes that the run's length comes from"
+              onClick={() => setCritical(!critical)}
+            >
+              <Route size={13} aria-hidden /> <span className="rev-wide">Critical path</span>
+            </button>
+            <Tool label="Zoom in (+)" act={() => zoom(0.6)} Icon={ZoomIn} />
+            <Tool label="Zoom out (-)" act={() => zoom(1 / 0.6)} Icon={ZoomOut} />
+            <Tool label="Show all of it (0)" act={() => setChosen(null)} Icon={Maximize2} />
+          </>,
+          toolbar,
+        )}
+      <Overview lanes={bars} whole={whole} window={window} now={now} choose={setChosen} />
+      <div className="rev-timeline-axis" aria-hidden>
+        {ticks.map((tick) => (
+          <span key={tick} className="rev-tick" style={{ left: at(whole.from + tick) }}>
+            {tickLabel(tick)}
+          </span>
+        ))}
+      </div>
+      <div
+        ref={scroller}
+        role="listbox"
+        aria-label="Nodes in the order they began"
+        aria-activedescendant={place >= 0 ? `row-${rows[place].nodeId}` : undefined}
+        tabIndex={0}
+        className="rev-timeline-rows"
+        onKeyDown={onKey}
+      >
+        <div role="presentation" className="rev-timeline-sheet" style={{ height: virtual.getTotalSize() }}>
+          {ticks.map((tick) => (
+            <span
+              key={tick}
+              role="presentation"
+              className="rev-gridline"
+              style={{ left: at(whole.from + tick) }}
+            />
+          ))}
+          {history.pauses.map((pause) => (
+            <span
+              key={pause.from}
+              role="presentation"
+              className="rev-pause"
+              title="Paused"
+              style={span(at(pause.from), at(pause.to || now))}
+            />
+          ))}
+          {virtual.getVirtualItems().map((item) => {
+            const row = rows[item.index];
+            const n = store.numbers.get(row.nodeId);
+            const status = STATUSES[n === undefined ? 0 : store.codes[n]];
+            return (
+              // biome-ignore lint/a11y/useFocusableInteractive: the list holds the focus, and says which row is active
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the list hears the keys
+              <div
+                key={row.nodeId}
+                id={`row-${row.nodeId}`}
+                role="option"
+                aria-selected={row.nodeId === primary}
+                aria-label={`${row.title}, ${status}`}
+                className="rev-timeline-row"
+                data-critical={path.has(row.nodeId)}
+                style={{ height: item.size, transform: `translateY(${item.start}px)` }}
+                onClick={() => selection.select(row.nodeId)}
+              >
+                <span className="rev-timeline-label" style={{ width: LABELS, paddingLeft: 10 + row.depth * 14 }}>
+                  <StatusIcon status={status} size={13} />
+                  <span className="rev-clip" title={row.title}>
+                    {row.title}
+                  </span>
+                </span>
+                {row.lane && (
+                  <LaneBars
+                    lane={row.lane}
+                    lanes={history.lanes}
+                    graph={graph}
+                    window={window}
+                    width={width}
+                    now={now}
+                    stale={stale}
+                  />
+                )}
+              </div>
+            );
+          })}
+          {history.marks.map((mark) => (
+            <span
+              key={mark.at}
+              role="presentation"
+              hidden={!seen(mark.at)}
+              className="rev-resumed"
+              style={{ left: at(mark.at) }}
+              title={`The server stopped, and went on here${mark.gap ? ` after ${tickLabel(Math.round(mark.gap))}` : ""}`}
+            />
+          ))}
+          {running && seen(now) && (
+            <span role="presentation" className="rev-nowline" style={{ left: at(now) }} />
+          )}
+        </div>
+      </div>
+      {rows.length === 0 && (
+        <p className="rev-dock-note">{filter ? "No node has that name" : "No node is on the path yet"}</p>
+      )}
+    </div>
+  );
+}
+
+function Tool({ label, act, Icon }: { label: string; act: () => void; Icon: typeof ZoomIn }) {
+  return (
+    <button
+      type="button"
+      className="rev-button rev-button-small rev-button-icon"
+      aria-label={label}
+      title={label}
+      onClick={act}
+    >
+      <Icon size={13} aria-hidden />
+    </button>
+  );
+}
+
+function span(left: number, right: number) {
+  return { left, width: Math.max(1, right - left) };
+}
+
+/** The run from its start to now, and a little air; at least 20 ms, so that there is something to see. */
+function wholeOf(from: number, now: number): Window {
+  const length = Math.max(20, now - from);
+  return { from, to: from + length * 1.03 };
+}
+
+/** The list's element, and how many pixels its rows have for time. */
+function useRowWidth() {
+  const element = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(600);
+  useEffect(() => {
+    const found = element.current;
+    if (!found) return;
+    const measure = () => setWidth(Math.max(80, found.clientWidth - LABELS - 8));
+    const observer = new ResizeObserver(measure);
+    observer.observe(found);
+    measure();
+    return () => observer.disconnect();
+  }, []);
+  return [element, width] as const;
+}
+
+/** Ctrl and the wheel zoom where the pointer is; Shift and the wheel, or sideways, move. */
+function useWheel(
+  scroller: React.RefObject<HTMLDivElement | null>,
+  width: number,
+  window: Window,
+  zoom: (by: number, around: number) => void,
+  pan: (by: number) => void,
+) {
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const onWheel = (event: WheelEvent) => {
+      const sideways = event.shiftKey ? event.deltaY : event.deltaX;
+      if (event.ctrlKey || event.metaKey) {
+        const x = event.clientX - element.getBoundingClientRect().left - LABELS;
+        zoom(Math.exp(event.deltaY / 300), instantAt(window, width, x));
+      } else if (Math.abs(sideways) > Math.abs(event.shiftKey ? 0 : event.deltaY)) {
+        pan((sideways / width) * (window.to - window.from));
+      } else return;
+      event.preventDefault();
+    };
+    element.addEventListener("wheel", onWheel, { passive: false });
+    return () => element.removeEventListener("wheel", onWheel);
+  }, [scroller, width, window, zoom, pan]);
+}
+
