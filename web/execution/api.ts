@@ -119,6 +119,10 @@ export class ApiError extends Error {
   }
 }
 
+export type Payload =
+  | { readonly whole: true; readonly value: Json; readonly size: number }
+  | { readonly whole: false; readonly preview: string; readonly size: number };
+
 interface Answer<Body> {
   body: Body;
   etag: string;
@@ -187,6 +191,9 @@ export class Api {
     );
   runInput = (id: string) => this.#get<Json>(`/api/executions/${part(id)}/input`);
   runOutput = (id: string) => this.#get<Json>(`/api/executions/${part(id)}/output`);
+  /** Where the input or output of a node is; at event `seq`, if that is given. */
+  payloadPath = (id: string, nodeId: string, which: "input" | "output", path = "", seq = 0) =>
+    `/api/executions/${part(id)}/nodes/${part(nodeId)}/${which}${query({ path, seq: seq || "" })}`;
   nodePayload = (id: string, nodeId: string, which: "input" | "output", path = "") =>
     this.#get<Json>(`/api/executions/${part(id)}/nodes/${part(nodeId)}/${which}${query({ path })}`);
   iterations = (id: string, nodeId: string, after = -1, path = "") =>
@@ -228,6 +235,29 @@ export class Api {
 
   send<Body>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<Body> {
     return this.#send<Body>(method, path, body);
+  }
+
+  /** A payload, unless it is larger than `most` bytes: then how it begins, and how large it is where that is told. */
+  async payload(path: string, most: number): Promise<Payload> {
+    let response: Response;
+    try {
+      response = await fetch(this.base + path, { credentials: "same-origin" });
+    } catch {
+      throw new ApiError(0, "UNREACHABLE", "The server cannot be reached. Is it running?", {});
+    }
+    if (!response.ok) throw this.#refusal(response.status, await response.json().catch(() => null));
+    const size = response.headers.has("content-encoding") ? 0 : Number(response.headers.get("content-length"));
+    const reader = response.body!.getReader();
+    const decoder = new TextDecoder();
+    let text = "";
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      text += decoder.decode(read.value, { stream: true });
+      if (text.length <= most) continue;
+      void reader.cancel();
+      return { whole: false, preview: text.slice(0, 2_000), size };
+    }
+    text += decoder.decode();
+    return { whole: true, value: JSON.parse(text) as Json, size: text.length };
   }
 
   async #get<Body>(path: string): Promise<Body> {

@@ -7,7 +7,7 @@
  */
 
 import type { JournalEvent } from "./api.ts";
-import { ERROR, PENDING, RUNNING, SKIPPED, STATUSES, SUCCESS, type ShownStatus, WAITING } from "./status.ts";
+import { ERROR, PENDING, RUNNING, type ShownStatus, SKIPPED, STATUSES, SUCCESS, WAITING } from "./status.ts";
 
 /** A stretch of a node's time: `run` an attempt, `backoff` until the next one, `wait` for an instant, an answer, a child. */
 export interface Segment {
@@ -209,7 +209,12 @@ export class History {
         return;
       }
       case "NodeLost":
-        closeLast(lane, this.marks.at(-1)?.at === at ? at - (this.marks.at(-1)?.gap ?? 0) : at, "error", "lost");
+        closeLast(
+          lane,
+          this.marks.at(-1)?.at === at ? at - (this.marks.at(-1)?.gap ?? 0) : at,
+          "error",
+          "lost",
+        );
         if (event.outcome === "ask")
           lane.segments.push({
             kind: "wait",

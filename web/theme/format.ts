@@ -39,3 +39,10 @@ export function ago(at: number | string, now = Date.now()): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ago`;
   return new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
 }
+
+/** `812 B`, `4.2 kB`, `12 MB`. */
+export function size(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  if (bytes < 1_000_000) return `${Number((bytes / 1_000).toPrecision(3))} kB`;
+  return `${Number((bytes / 1_000_000).toPrecision(3))} MB`;
+}

@@ -50,8 +50,13 @@ export function Dock(props: DockProps) {
   return (
     <section aria-label="Dock" className="rev-dock" data-stale={props.stale}>
       <div className="rev-dock-bar" ref={tools}>
-        {/* biome-ignore lint/a11y/useSemanticElements: tabs have no element of their own */}
-        <div role="tablist" aria-label="What the dock shows" className="rev-tabs" onKeyDown={onKey} tabIndex={-1}>
+        <div
+          role="tablist"
+          aria-label="What the dock shows"
+          className="rev-tabs"
+          onKeyDown={onKey}
+          tabIndex={-1}
+        >
           {TABS.map((one) => (
             <button
               key={one}

@@ -70,8 +70,7 @@ const LONG_STEPS = [2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440].map((minute
 export function ticksOf(window: Window, width: number, origin: number, room = 76): number[] {
   const least = ((window.to - window.from) / Math.max(width, 1)) * room;
   const steps = [...STEPS, ...LONG_STEPS];
-  const step =
-    steps.find((one) => one >= least) ?? Math.ceil(least / 86_400_000) * 86_400_000;
+  const step = steps.find((one) => one >= least) ?? Math.ceil(least / 86_400_000) * 86_400_000;
   const ticks: number[] = [];
   for (let at = Math.ceil((window.from - origin) / step) * step; at <= window.to - origin; at += step)
     ticks.push(at);
@@ -98,7 +97,11 @@ export interface Heat {
 }
 
 export function heatOf(
-  spans: { readonly from: readonly number[]; readonly to: readonly number[]; readonly codes: readonly number[] },
+  spans: {
+    readonly from: readonly number[];
+    readonly to: readonly number[];
+    readonly codes: readonly number[];
+  },
   window: Window,
   bins: number,
   now: number,

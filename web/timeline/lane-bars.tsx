@@ -20,7 +20,10 @@ interface LaneBarsProps {
 export function LaneBars({ lane, lanes, graph, window, width, now, stale }: LaneBarsProps) {
   const first = lane.segments[0];
   const ready = first && first.from !== first.to ? readyAt(graph, lanes, lane.nodeId) : 0;
-  const queue = ready && first.from - ready > 1 ? barOf({ kind: "backoff", from: ready, to: first.from }, window, width, now) : null;
+  const queue =
+    ready && first.from - ready > 1
+      ? barOf({ kind: "backoff", from: ready, to: first.from }, window, width, now)
+      : null;
   return (
     <span className="rev-lane" role="presentation">
       {queue && queue.width > 2 && (
@@ -97,11 +100,16 @@ function Label({ lane, window, width, now }: { lane: Lane; window: Window; width
   );
 }
 
-const WORDS: Record<Segment["kind"], string> = { run: "Attempt", backoff: "Back-off before attempt", wait: "Waits" };
+const WORDS: Record<Segment["kind"], string> = {
+  run: "Attempt",
+  backoff: "Back-off before attempt",
+  wait: "Waits",
+};
 
 function titleOf(segment: Segment, now: number): string {
   const took = segment.from === segment.to ? "" : ` · ${duration((segment.to || now) - segment.from)}`;
-  const head = segment.kind === "wait" ? `Waits for ${segment.text}` : `${WORDS[segment.kind]} ${segment.attempt}`;
+  const head =
+    segment.kind === "wait" ? `Waits for ${segment.text}` : `${WORDS[segment.kind]} ${segment.attempt}`;
   const why = segment.kind === "run" && segment.text ? ` · ${segment.text}` : "";
   if (segment.status === "skipped" && segment.attempt === 0) return `Skipped${why}`;
   return `${head} · ${segment.status}${took}${why}`;

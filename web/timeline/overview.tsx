@@ -24,7 +24,9 @@ export function Overview({ lanes, whole, window, now, choose }: OverviewProps) {
   const all = window.from === whole.from && window.to === whole.to;
   const instant = (event: PointerEvent) => {
     const { left, width } = box.current!.getBoundingClientRect();
-    return whole.from + (Math.max(0, Math.min(width, event.clientX - left)) / width) * (whole.to - whole.from);
+    return (
+      whole.from + (Math.max(0, Math.min(width, event.clientX - left)) / width) * (whole.to - whole.from)
+    );
   };
   const down = (event: PointerEvent<HTMLDivElement>) => {
     const at = instant(event);
@@ -51,13 +53,13 @@ export function Overview({ lanes, whole, window, now, choose }: OverviewProps) {
     if (held.kind === "move") choose(within({ from: from + by, to: to + by }, whole));
     else if (held.kind === "left") choose({ from: Math.min(from + by, to - least), to });
     else if (held.kind === "right") choose({ from, to: Math.max(to + by, from + least) });
-    else if (Math.abs(by) > least * 8)
-      choose({ from: Math.min(held.from, at), to: Math.max(held.from, at) });
+    else if (Math.abs(by) > least * 8) choose({ from: Math.min(held.from, at), to: Math.max(held.from, at) });
   };
   const up = () => {
     grip.current = null;
   };
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: by keyboard the list zooms and moves (+ - 0 ← →)
     <div
       ref={box}
       className="rev-overview"

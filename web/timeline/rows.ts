@@ -38,7 +38,11 @@ export function rowsOf(
   return rows;
 }
 
-function inOrder(numbers: readonly number[], graph: Graph, lanes: ReadonlyMap<string, Lane>): readonly number[] {
+function inOrder(
+  numbers: readonly number[],
+  graph: Graph,
+  lanes: ReadonlyMap<string, Lane>,
+): readonly number[] {
   const order = (n: number) => lanes.get(graph.nodes[n].id)?.order || Number.POSITIVE_INFINITY;
   return [...numbers].sort((one, other) => {
     const first = order(one);

@@ -18,7 +18,16 @@ import { hasEnded, STATUSES } from "../execution/status.ts";
 import { StatusIcon } from "../theme/status.tsx";
 import { criticalPath } from "./critical-path.ts";
 import type { DockProps } from "./dock.tsx";
-import { instantAt, positionOf, shifted, tickLabel, ticksOf, type Window, within, zoomed } from "./geometry.ts";
+import {
+  instantAt,
+  positionOf,
+  shifted,
+  tickLabel,
+  ticksOf,
+  type Window,
+  within,
+  zoomed,
+} from "./geometry.ts";
 import { LaneBars } from "./lane-bars.tsx";
 import { Overview } from "./overview.tsx";
 import { rowsOf } from "./rows.ts";
@@ -34,7 +43,17 @@ export interface PanelProps extends DockProps {
 const ROW = 24;
 const LABELS = 190;
 
-export function Timeline({ editor, store, selection, stale, pace, skew, history, version, toolbar }: PanelProps) {
+export function Timeline({
+  editor,
+  store,
+  selection,
+  stale,
+  pace,
+  skew,
+  history,
+  version,
+  toolbar,
+}: PanelProps) {
   const graph = useSyncExternalStore(editor.subscribe, () => editor.graph);
   const run = useRunFacts(store);
   const primary = usePrimary(selection);
@@ -115,7 +134,8 @@ export function Timeline({ editor, store, selection, stale, pace, skew, history,
     event.preventDefault();
     act();
   };
-  const bars = useMemo(() => [...history.lanes.values()], [history, version]); // biome-ignore lint/correctness/useExhaustiveDependencies: as above
+  // biome-ignore lint/correctness/useExhaustiveDependencies: as above
+  const bars = useMemo(() => [...history.lanes.values()], [history, version]);
   const ticks = ticksOf(window, width, whole.from);
   const at = (instant: number) => LABELS + positionOf(window, width, instant);
   const seen = (instant: number) => instant >= window.from && instant <= window.to;
@@ -200,7 +220,10 @@ export function Timeline({ editor, store, selection, stale, pace, skew, history,
                 style={{ height: item.size, transform: `translateY(${item.start}px)` }}
                 onClick={() => selection.select(row.nodeId)}
               >
-                <span className="rev-timeline-label" style={{ width: LABELS, paddingLeft: 10 + row.depth * 14 }}>
+                <span
+                  className="rev-timeline-label"
+                  style={{ width: LABELS, paddingLeft: 10 + row.depth * 14 }}
+                >
                   <StatusIcon status={status} size={13} />
                   <span className="rev-clip" title={row.title}>
                     {row.title}
@@ -307,4 +330,3 @@ function useWheel(
     return () => element.removeEventListener("wheel", onWheel);
   }, [scroller, width, window, zoom, pan]);
 }
-

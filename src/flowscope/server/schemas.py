@@ -333,6 +333,23 @@ class TrialRequest(Shape):
     workflow_id: str = Field("", max_length=128)
 
 
+class EvaluateRequest(BaseModel):
+    """A text of a config, with expressions."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    template: str = Field(max_length=20_000)
+
+
+class Evaluated(Shape):
+    """The `value`; of a large one `size` and how it begins; or the `error` in the expression."""
+
+    value: Any = None
+    error: str | None = None
+    size: int | None = None
+    preview: str | None = None
+
+
 class Tried(Shape):
     success: bool
     output: Any

@@ -63,12 +63,30 @@ export function Workbench({ editor, store, stale, problems, onRunNode, banner }:
   // The canvas stays the same one whatever opens and closes around it.
   const dock = store && (
     <Suspense key="dock" fallback={<div className="flex-1 bg-panel" aria-busy="true" />}>
-      <Dock editor={editor} store={store} selection={selection} stale={stale} />
+      <Dock
+        editor={editor}
+        store={store}
+        selection={selection}
+        stale={stale}
+        api={services.api}
+        pace={services.config.ui.refreshInterval}
+        skew={services.runs.connection.skew}
+      />
     </Suspense>
   );
   const inspector = primary ? (
     <Suspense key="inspector" fallback={<div className="flex-1 bg-panel" aria-busy="true" />}>
-      <Inspector editor={editor} store={store} selection={selection} problems={problems} stale={stale} />
+      <Inspector
+        editor={editor}
+        store={store}
+        selection={selection}
+        problems={problems}
+        stale={stale}
+        api={services.api}
+        catalogue={services.catalogue}
+        pace={services.config.ui.refreshInterval}
+        skew={services.runs.connection.skew}
+      />
     </Suspense>
   ) : null;
   return (

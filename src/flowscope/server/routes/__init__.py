@@ -3,6 +3,7 @@
 executing.py   POST /api/execute-workflow, /api/execute-node
 executions.py  the list, one execution, its events, stream, log and payloads
 chronicles.py  timeline, any instant of the past, histogram, replay
+previews.py    what an expression would come to
 forks.py       retry, fork, the family of an execution
 commands.py    start, cancel, pause, resume, signal
 workflows.py   the library
