@@ -246,7 +246,9 @@ export class Api {
       throw new ApiError(0, "UNREACHABLE", "The server cannot be reached. Is it running?", {});
     }
     if (!response.ok) throw this.#refusal(response.status, await response.json().catch(() => null));
-    const size = response.headers.has("content-encoding") ? 0 : Number(response.headers.get("content-length"));
+    const size = response.headers.has("content-encoding")
+      ? 0
+      : Number(response.headers.get("content-length"));
     const reader = response.body!.getReader();
     const decoder = new TextDecoder();
     let text = "";

@@ -59,7 +59,13 @@ function after(last: AttemptFacts, event: JournalEvent): AttemptFacts {
         message: "The process that ran it ended before it answered.",
       };
     case "NodeCancelled":
-      return { ...last, to: event.at, status: "skipped", word: "Cancelled", message: String(event.reason ?? "") };
+      return {
+        ...last,
+        to: event.at,
+        status: "skipped",
+        word: "Cancelled",
+        message: String(event.reason ?? ""),
+      };
     case "NodeSuspended":
       return { ...last, status: "waiting", word: "Waiting" };
     default:

@@ -1,10 +1,10 @@
 /** What went wrong, in the words of the error, with what else it told. */
 
-import type { RunHistory } from "../execution/history.ts";
 import { nodeOf, titleOf } from "../canvas/graph.ts";
-import { CopyButton } from "./json-view.tsx";
+import type { RunHistory } from "../execution/history.ts";
 import { errorOf } from "./attempts.ts";
 import type { NodePanelProps } from "./inspector.tsx";
+import { CopyButton } from "./json-view.tsx";
 
 interface ErrorPanelProps extends NodePanelProps {
   readonly history: RunHistory | null;
@@ -50,9 +50,7 @@ export function ErrorPanel({ node, row, graph, selection, history, path }: Error
       )}
       {error?.detail && (
         <pre
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
           tabIndex={0}
-          aria-label="Details of the error"
           className="max-h-96 overflow-auto rounded-lg border border-line bg-sunken p-2.5 font-mono text-xs whitespace-pre"
         >
           {error.detail}

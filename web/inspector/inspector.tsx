@@ -1,13 +1,22 @@
 /** What is known of the selected node: its settings while it is edited, its data while it runs. */
 
 import { X } from "lucide-react";
-import { type KeyboardEvent, lazy, Suspense, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import {
+  type KeyboardEvent,
+  lazy,
+  Suspense,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import type { Editor } from "../canvas/editor.ts";
 import { type Graph, nodeOf, titleOf } from "../canvas/graph.ts";
 import type { Api } from "../execution/api.ts";
+import type { RunHistory } from "../execution/history.ts";
 import { useHistory } from "../execution/react/history.ts";
 import { useNodeRow, useNow, usePrimary, useRunFacts } from "../execution/react/hooks.ts";
-import type { RunHistory } from "../execution/history.ts";
 import type { NodeRow, RunStore } from "../execution/run-store.ts";
 import type { Selection } from "../execution/selection.ts";
 import { ERROR, hasEnded, IDLE, RUNNING } from "../execution/status.ts";
@@ -178,11 +187,20 @@ function DataPanel(props: DataPanelProps) {
         </div>
       );
     case "Attempts":
-      return history && <AttemptsPanel history={history} version={version} nodeId={node.id} path={path} now={now} />;
+      return (
+        history && (
+          <AttemptsPanel history={history} version={version} nodeId={node.id} path={path} now={now} />
+        )
+      );
     case "Iterations":
       return (
         history && (
-          <Iterations spans={history.lanes.get(node.id)?.spans ?? null} version={version} now={now} choose={(chosen) => openBody(props, chosen)} />
+          <Iterations
+            spans={history.lanes.get(node.id)?.spans ?? null}
+            version={version}
+            now={now}
+            choose={(chosen) => openBody(props, chosen)}
+          />
         )
       );
     case "Settings":
@@ -251,7 +269,9 @@ function Tabs({ tabs, tab, choose }: { tabs: readonly Tab[]; tab: Tab; choose: (
   };
   // A tab that is out of sight on a narrow inspector comes into it.
   useEffect(() => {
-    list.current?.querySelector(`[data-tab="${tab}"]`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    list.current
+      ?.querySelector(`[data-tab="${tab}"]`)
+      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [tab]);
   return (
     <div

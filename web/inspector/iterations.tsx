@@ -38,7 +38,15 @@ export function usePath(
 }
 
 /** From one run of a node in a body to the next. */
-export function RunPicker({ spans, path, choose }: { spans: Spans; path: string; choose: (path: string) => void }) {
+export function RunPicker({
+  spans,
+  path,
+  choose,
+}: {
+  spans: Spans;
+  path: string;
+  choose: (path: string) => void;
+}) {
   const at = spans.indexOf(path);
   const status = STATUSES[spans.codes[at] ?? 0];
   const go = (n: number) => choose(spans.paths[(n + spans.paths.length) % spans.paths.length]);
@@ -50,7 +58,12 @@ export function RunPicker({ spans, path, choose }: { spans: Spans; path: string;
   };
   return (
     <div className="flex flex-wrap items-center gap-1.5 rounded-lg border border-line bg-sunken p-1.5 text-xs">
-      <button type="button" className="rev-button rev-button-small rev-button-icon" aria-label="Iteration before" onClick={() => go(at - 1)}>
+      <button
+        type="button"
+        className="rev-button rev-button-small rev-button-icon"
+        aria-label="Iteration before"
+        onClick={() => go(at - 1)}
+      >
         <ChevronLeft size={13} aria-hidden />
       </button>
       <span className="min-w-0 flex-1">
@@ -66,7 +79,12 @@ export function RunPicker({ spans, path, choose }: { spans: Spans; path: string;
           Next failed
         </button>
       )}
-      <button type="button" className="rev-button rev-button-small rev-button-icon" aria-label="Iteration after" onClick={() => go(at + 1)}>
+      <button
+        type="button"
+        className="rev-button rev-button-small rev-button-icon"
+        aria-label="Iteration after"
+        onClick={() => go(at + 1)}
+      >
         <ChevronRight size={13} aria-hidden />
       </button>
     </div>
@@ -178,7 +196,12 @@ function Strip({ spans }: { spans: Spans }) {
     return part.includes(ERROR) ? ERROR : part[part.length - 1];
   });
   return (
-    <svg viewBox={`0 0 ${cells} 6`} preserveAspectRatio="none" className="h-4 w-full flex-none" aria-hidden="true">
+    <svg
+      viewBox={`0 0 ${cells} 6`}
+      preserveAspectRatio="none"
+      className="h-4 w-full flex-none"
+      aria-hidden="true"
+    >
       {worst.map((code, cell) => (
         <rect
           key={cell}

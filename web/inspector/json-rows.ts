@@ -18,7 +18,11 @@ export interface JsonRow {
 export const MOST_MEMBERS = 5_000;
 const MOST_TEXT = 400;
 
-export function rowsOf(value: Json, root: string, isOpen: (path: string, depth: number) => boolean): JsonRow[] {
+export function rowsOf(
+  value: Json,
+  root: string,
+  isOpen: (path: string, depth: number) => boolean,
+): JsonRow[] {
   const rows: JsonRow[] = [];
   visit(value, root, "", 0);
   return rows;
@@ -43,7 +47,12 @@ export function rowsOf(value: Json, root: string, isOpen: (path: string, depth: 
 }
 
 /** The paths whose key or value has the text in it, and all that leads there. */
-export function search(value: Json, root: string, text: string, most = 1_000): { hits: Set<string>; way: Set<string> } {
+export function search(
+  value: Json,
+  root: string,
+  text: string,
+  most = 1_000,
+): { hits: Set<string>; way: Set<string> } {
   const wanted = text.toLowerCase();
   const hits = new Set<string>();
   const way = new Set<string>();

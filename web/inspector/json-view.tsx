@@ -45,7 +45,7 @@ export function JsonView({ value, root, label }: { value: Json; root: string; la
       </div>
       {look === "tree" && <Tree value={value} root={root} text={text.trim()} label={label} />}
       {look === "table" && table && <TableView table={table} label={label} />}
-      {look === "text" && <TextView value={value} label={label} />}
+      {look === "text" && <TextView value={value} />}
     </div>
   );
 }
@@ -61,7 +61,9 @@ function Tree({ value, root, text, label }: { value: Json; root: string; text: s
     const all = rowsOf(value, root, (path, depth) =>
       found ? found.way.has(path) !== toggled.has(path) : depth < 2 !== toggled.has(path),
     );
-    return found ? all.filter((row) => row.depth === 0 || found.way.has(row.path) || found.hits.has(row.path)) : all;
+    return found
+      ? all.filter((row) => row.depth === 0 || found.way.has(row.path) || found.hits.has(row.path))
+      : all;
   }, [value, root, toggled, found]);
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
@@ -95,7 +97,9 @@ function Tree({ value, root, text, label }: { value: Json; root: string; text: s
       End: () => go(rows.length - 1),
       ArrowRight: () => opens && (row.open ? go(current + 1) : toggle(row.path)),
       ArrowLeft: () =>
-        row.open ? toggle(row.path) : go(rows.findLastIndex((one, n) => n < current && one.depth < row.depth)),
+        row.open
+          ? toggle(row.path)
+          : go(rows.findLastIndex((one, n) => n < current && one.depth < row.depth)),
       Enter: () => opens && toggle(row.path),
       c: () => void navigator.clipboard.writeText(row.path),
     };
@@ -109,7 +113,9 @@ function Tree({ value, root, text, label }: { value: Json; root: string; text: s
     <>
       {found && (
         <p className="text-muted" role="status">
-          {found.hits.size ? count(found.hits.size, "match").replace("matchs", "matches") : "Nothing has that in it"}
+          {found.hits.size
+            ? count(found.hits.size, "match").replace("matchs", "matches")
+            : "Nothing has that in it"}
         </p>
       )}
       <div
@@ -218,7 +224,6 @@ function TableView({ table, label }: { table: Table; label: string }) {
       </p>
       <section
         ref={scroller}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
         tabIndex={0}
         aria-label={label}
         className="min-h-24 flex-1 overflow-auto rounded-lg border border-line bg-sunken text-xs"
@@ -228,7 +233,10 @@ function TableView({ table, label }: { table: Table; label: string }) {
             <tr>
               <th className="sticky top-0 bg-panel px-2 py-1 text-right font-medium text-faint">#</th>
               {table.columns.map((column) => (
-                <th key={column} className="sticky top-0 max-w-60 truncate bg-panel px-2 py-1 text-left font-medium text-muted">
+                <th
+                  key={column}
+                  className="sticky top-0 max-w-60 truncate bg-panel px-2 py-1 text-left font-medium text-muted"
+                >
                   {column}
                 </th>
               ))}
@@ -263,13 +271,11 @@ function TableView({ table, label }: { table: Table; label: string }) {
 
 const MOST_SHOWN = 200_000;
 
-function TextView({ value, label }: { value: Json; label: string }) {
+function TextView({ value }: { value: Json }) {
   const text = useMemo(() => (typeof value === "string" ? value : JSON.stringify(value, null, 2)), [value]);
   return (
     <pre
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
       tabIndex={0}
-      aria-label={label}
       className="min-h-24 flex-1 overflow-auto rounded-lg border border-line bg-sunken p-2.5 font-mono text-xs break-words whitespace-pre-wrap"
     >
       {text.slice(0, MOST_SHOWN)}
@@ -300,7 +306,11 @@ export function CopyButton({
       tabIndex={plain ? -1 : 0}
       aria-label={done ? "Copied" : label}
       title={done ? "Copied" : label}
-      className={plain ? "grid size-[22px] place-items-center rounded bg-panel text-muted" : "rev-button rev-button-small rev-button-icon"}
+      className={
+        plain
+          ? "grid size-[22px] place-items-center rounded bg-panel text-muted"
+          : "rev-button rev-button-small rev-button-icon"
+      }
       onClick={(event) => {
         event.stopPropagation();
         void copy();

@@ -43,7 +43,12 @@ export function PayloadPanel({ api, path, label, root, stamp, nothing, file }: P
       </p>
     );
   }
-  if (!payload.data) return <p className="text-faint" aria-busy="true">Reading…</p>;
+  if (!payload.data)
+    return (
+      <p className="text-faint" aria-busy="true">
+        Reading…
+      </p>
+    );
   if (payload.data.whole) {
     return <JsonView value={payload.data.value} root={root} label={label} />;
   }
@@ -62,7 +67,6 @@ export function PayloadPanel({ api, path, label, root, stamp, nothing, file }: P
         </a>
       </div>
       <pre
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
         tabIndex={0}
         className="min-h-24 flex-1 overflow-auto rounded-lg border border-line bg-sunken p-2.5 font-mono text-xs break-all whitespace-pre-wrap text-muted"
       >

@@ -26,7 +26,10 @@ export function WhyPanel(props: WhyPanelProps) {
   if (!reasons.length) return null;
   return (
     // What went well needs no explanation on top; it is there for who asks.
-    <details className="mt-2 rounded-lg border border-line bg-sunken px-2.5 py-1.5 text-xs" open={row.code !== SUCCESS}>
+    <details
+      className="mt-2 rounded-lg border border-line bg-sunken px-2.5 py-1.5 text-xs"
+      open={row.code !== SUCCESS}
+    >
       <summary className="flex cursor-pointer list-none items-center gap-1.5 font-medium text-muted">
         <CircleHelp size={13} aria-hidden /> Why?
       </summary>
@@ -68,7 +71,10 @@ function Condition({ api, store, source, reason }: WhyPanelProps & { reason: Rea
       <div>{reason.condition}</div>
       {values.map(({ name, value }) => (
         <div key={name} className="text-muted">
-          {name} = <span className="text-text">{typeof value === "string" ? JSON.stringify(value) : cellOf(value)}</span>
+          {name} ={" "}
+          <span className="text-text">
+            {typeof value === "string" ? JSON.stringify(value) : cellOf(value)}
+          </span>
         </div>
       ))}
     </div>

@@ -5,8 +5,8 @@ import type { JournalEvent } from "../execution/api.ts";
 import { type History, messageOf, type Segment } from "../execution/history.ts";
 import type { NodeRow, RunFacts, RunStore } from "../execution/run-store.ts";
 import { ERROR, IDLE, labelOf, PENDING, RUNNING, SKIPPED, SUCCESS, WAITING } from "../execution/status.ts";
-import { clock, count, duration } from "../theme/format.ts";
 import type { Json, JsonObject, WorkflowEdge } from "../protocol/document.ts";
+import { clock, count, duration } from "../theme/format.ts";
 
 export interface Reason {
   readonly text: string;
@@ -54,7 +54,10 @@ function whyIdle(row: NodeRow, known: Known): Reason[] {
   const parent = nodeOf(graph, row.nodeId)?.parentId;
   if (run && ["success", "failed", "cancelled"].includes(run.status))
     return [{ text: "The run ended before its turn came." }];
-  if (open.length) return open.slice(0, 6).map((id) => ({ text: `Waits for ${name(graph, id)}: ${word(store, id)}.`, nodeId: id }));
+  if (open.length)
+    return open
+      .slice(0, 6)
+      .map((id) => ({ text: `Waits for ${name(graph, id)}: ${word(store, id)}.`, nodeId: id }));
   if (parent !== undefined && !edges.length)
     return [{ text: `It is inside of ${name(graph, parent)}: ${word(store, parent)}.`, nodeId: parent }];
   if (edges.length) return [{ text: "All that it follows has ended; its turn comes next." }];
@@ -66,11 +69,14 @@ function whyWaiting(row: NodeRow, { history, store, now }: Known): Reason[] {
   if (last && !last.to && last.kind === "backoff") {
     const failed = lastEvent(history, row.nodeId, "NodeFailed");
     const before = failed ? `Attempt ${failed.attempt ?? 1} failed: ${messageOf(failed)}. ` : "";
-    return [{ text: `${before}Attempt ${last.attempt} begins at ${clock(last.until)}${remaining(last, now)}.` }];
+    return [
+      { text: `${before}Attempt ${last.attempt} begins at ${clock(last.until)}${remaining(last, now)}.` },
+    ];
   }
   if (last && !last.to && last.kind === "wait") {
     const until = last.until ? ` At the latest at ${clock(last.until)}${remaining(last, now)}.` : "";
-    if (last.text === "its time") return [{ text: `Waits until ${clock(last.until)}${remaining(last, now)}.` }];
+    if (last.text === "its time")
+      return [{ text: `Waits until ${clock(last.until)}${remaining(last, now)}.` }];
     return [{ text: `Waits for ${last.text}.${until}` }];
   }
   const running = store.counts[RUNNING];
@@ -93,7 +99,9 @@ function remaining(segment: Segment, now: number): string {
 function whyRunning(row: NodeRow, { history, now }: Known): Reason[] {
   const attempt = row.attempt > 1 ? `Attempt ${row.attempt} runs` : "Runs";
   const from = history.lanes.get(row.nodeId)?.segments.at(-1)?.from ?? row.startTime;
-  const done = row.total ? ` ${count(row.done + row.failed)} of ${count(row.total, "iteration")} are done.` : "";
+  const done = row.total
+    ? ` ${count(row.done + row.failed)} of ${count(row.total, "iteration")} are done.`
+    : "";
   return [{ text: `${attempt} since ${clock(from)}, for ${duration(Math.max(0, now - from))}.${done}` }];
 }
 
@@ -118,7 +126,8 @@ function offEdge(edge: WorkflowEdge, { graph, history, store }: Known): Reason |
   if (code === SKIPPED) return { text: `${from} was skipped, and only leads here.`, nodeId: edge.source };
   if (code === ERROR && edge.sourceHandle !== "error")
     return { text: `${from} failed.`, nodeId: edge.source };
-  if (code !== SUCCESS) return { text: `${from} never ended: ${word(store, edge.source)}.`, nodeId: edge.source };
+  if (code !== SUCCESS)
+    return { text: `${from} never ended: ${word(store, edge.source)}.`, nodeId: edge.source };
   const taken = String(lastEvent(history, edge.source, "NodeSucceeded")?.handle ?? "output");
   const own = edge.sourceHandle ?? "output";
   if (taken === own) return null;
@@ -139,7 +148,12 @@ function whyFailed(row: NodeRow, { graph, history }: Known): Reason[] {
   const failed = lastEvent(history, row.nodeId, "NodeFailed");
   const inside = (failed?.error as { nodeId?: string } | undefined)?.nodeId;
   const reasons: Reason[] = [
-    { text: row.attempt > 1 ? `All ${row.attempt} attempts failed; the last: ${row.error}` : `It failed: ${row.error}` },
+    {
+      text:
+        row.attempt > 1
+          ? `All ${row.attempt} attempts failed; the last: ${row.error}`
+          : `It failed: ${row.error}`,
+    },
   ];
   if (inside && inside !== row.nodeId)
     reasons.push({ text: `What failed is ${name(graph, inside)}.`, nodeId: inside });
@@ -154,7 +168,8 @@ function whySucceeded(row: NodeRow, { history }: Known): Reason[] {
   if (handle !== "output") reasons.push({ text: `It went on by “${handle}”.` });
   if (row.detail === "pinned") reasons.push({ text: "It did not run: its output is pinned." });
   if (row.detail === "cached") reasons.push({ text: "It did not run: the same had been worked out before." });
-  if (row.detail === "kept") reasons.push({ text: "It did not run again: its output is kept from the run before." });
+  if (row.detail === "kept")
+    reasons.push({ text: "It did not run again: its output is kept from the run before." });
   if (row.attempt > 1) reasons.push({ text: `It took ${row.attempt} attempts.` });
   return reasons;
 }
@@ -162,7 +177,21 @@ function whySucceeded(row: NodeRow, { history }: Known): Reason[] {
 // --- the condition's values ---
 
 const NAMES = /[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_][\w]*|\[\d+\])*/g;
-const WORDS = new Set(["and", "or", "not", "in", "if", "else", "true", "false", "null", "True", "False", "None", "for"]);
+const WORDS = new Set([
+  "and",
+  "or",
+  "not",
+  "in",
+  "if",
+  "else",
+  "true",
+  "false",
+  "null",
+  "True",
+  "False",
+  "None",
+  "for",
+]);
 
 /** What the names in a condition stood for in this input; those that are not in it are left out. */
 export function valuesIn(condition: string, input: Json): { name: string; value: Json }[] {
@@ -177,7 +206,10 @@ export function valuesIn(condition: string, input: Json): { name: string; value:
 }
 
 function reach(input: Json, path: string): Json | undefined {
-  const keys = path.replace(/\?/g, "").replace(/\[(\d+)\]/g, ".$1").split(".");
+  const keys = path
+    .replace(/\?/g, "")
+    .replace(/\[(\d+)\]/g, ".$1")
+    .split(".");
   const first = keys[0].replace(/^\$/, "");
   if (first === "json" || first === "input") keys.shift();
   let value: Json | undefined = input;
