@@ -39,7 +39,8 @@ function Whole({ stage, graph, catalogue, store, onLook }: MinimapProps) {
   const fit = useMemo(() => fitOf(places), [places]);
 
   useEffect(() => {
-    const element = canvas.current!;
+    const element = canvas.current;
+    if (!element) return;
     const ratio = Math.min(2, devicePixelRatio);
     element.width = WIDTH * ratio;
     element.height = HEIGHT * ratio;
