@@ -59,6 +59,7 @@ class Spent(msgspec.Struct, frozen=True):
     duration: float
     each: float
     most: float
+    lagged: int
     seq: int
     picture: str
 
@@ -142,7 +143,7 @@ async def bench_convergence(directory: Path) -> Measured:
             "convergence: 1,000 viewers at 500 events/s, 50 slow and 50 that read nothing",
             f"p99 of the others {beside} ms, without these {alone} ms",
             f"{converged(crowd, watched, spent)} of the 950 that read end with the server's state, "
-            f"{watched.lagged} times by a snapshot instead; the server grew by {spent.most / 1024:.1f} KiB a viewer",
+            f"{spent.lagged} backlogs were dropped for a snapshot; the server grew by {spent.most / 1024:.1f} KiB a viewer",
             "all; p99 within 10 %; bounded memory",
             converged(crowd, watched, spent) == 950 and beside <= alone * 1.1 + 1,
         )
@@ -174,9 +175,7 @@ async def compiled(directory: Path) -> Path:
 
 async def measured(program: Path, directory: Path, load: Load) -> tuple[Watched, Spent]:
     """One run of a server under that load."""
-    async with started(
-        sys.executable, "-m", "benchmarks.fan_out", str(directory / f"of-{load.viewers}-{load.rate}-{load.deaf}")
-    ) as server:
+    async with started(sys.executable, "-m", "benchmarks.fan_out", str(directory), str(load.budget)) as server:
         port = (await line_of(server)).strip()
         path = f"/ws/executions?executionId={RUN}"
         numbers = map(str, (load.viewers, load.slow, load.deaf))
@@ -247,6 +246,7 @@ async def main(directory: Path, budget: int) -> None:
         duration=events / rate,
         each=crowd - before,
         most=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before,
+        lagged=hub.statistics()["lagged"],
         **state_of(services),
     )
     print(msgspec.json.encode(spent).decode(), flush=True)
