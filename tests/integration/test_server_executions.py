@@ -185,6 +185,6 @@ async def test_what_is_not_there(server: Client) -> None:
         response = await server.get(f"/api/executions/nobody{rest}")
         assert (response.status_code, response.json()["code"]) == (404, "EXECUTION_NOT_FOUND")
     assert (await server.get("/api/nodes/teleport")).status_code == 404
-    assert "Use" in (await server.get("/api/nodes/javascript")).json()["error"]
+    assert "Use" in (await server.get("/api/nodes/delay")).json()["error"]
     assert (await server.get("/nothing")).json()["code"] == "NOT_FOUND"
     assert (await server.put("/api/executions")).json()["code"] == "METHOD_NOT_ALLOWED"

@@ -420,6 +420,21 @@ def test_a_newer_store_is_refused(data_dir: Path) -> None:
     refused(data_dir, StoreTooNew, "newer flowscope.*99")
 
 
+def test_a_store_of_the_first_schema_is_brought_up_to_date(data_dir: Path) -> None:
+    """It had no memory of what was pruned; what it held stays."""
+    with opened(data_dir) as store:
+        append(store, segment("a", 1, 1, row=row("a", ended_at=1.0)))
+    with closing(apsw.Connection(str(data_dir / "flowscope.db"))) as connection:
+        connection.execute("DROP TABLE pruned")
+        connection.pragma("user_version", 1)
+    refused_for_reading = SqliteStore(data_dir, read_only=True)
+    with pytest.raises(StoreUnavailable, match="schema version 1"):
+        refused_for_reading.start()
+    with opened(data_dir) as store:
+        assert list(store.prune(Retention(ended_before=2.0))) == ["a"]
+        assert store.pruned("a")
+
+
 def test_a_file_that_is_no_database_is_refused(data_dir: Path) -> None:
     data_dir.mkdir()
     (data_dir / "flowscope.db").write_text("Dear diary, " * 500)
