@@ -68,6 +68,8 @@ function payloadAt(what, nodeId, path, seq) {
   const found = [...(payloads.get(`${what}\n${nodeId}`) || []), ...(what === "output" ? outputs.get(nodeId) || [] : [])];
   return found.filter((one) => one.path === path && one.seq <= seq).sort((a, b) => a.seq - b.seq).pop();
 }
+const starts = new Map();
+for (const event of events) if (event.type === "NodeStarted" || event.type === "NodeAdopted") { if (!starts.has(event.nodeId)) starts.set(event.nodeId, []); starts.get(event.nodeId).push([event.seq, event.path || ""]); }
 const errors = events.filter((event) => ["NodeFailed", "NodeLost", "IterationFailed", "ExecutionFailed"].includes(event.type)).map((event) => event.seq);
 
 // --- the page ---
@@ -101,7 +103,7 @@ for (const [id, text] of [["timeline", "Timeline"], ["events", `Events (${last.t
   tabs[id] = make("button", { role: "tab", id: `tab-${id}`, on: { click: () => openTab(id) } }, text);
   tablist.append(tabs[id]);
 }
-tablist.append(make("span", { class: "legend" }, ...[["queue", "queue"], ["run", "run"], ["wait", "wait, back-off"], ["down", "process down"], ["critical", "critical path"]].map(([kind, text]) => make("span", {}, make("i", { class: `i-${kind}` }), text))));
+tablist.append(make("span", { class: "legend", "aria-hidden": "true" }, ...[["queue", "queue"], ["run", "run"], ["wait", "wait, back-off"], ["down", "process down"], ["critical", "critical path"]].map(([kind, text]) => make("span", {}, make("i", { class: `i-${kind}` }), text))));
 document.body.append(make("div", { class: "dock" }, tablist, sheet));
 
 // --- the graph ---
@@ -209,7 +211,7 @@ function inspect() {
   }
   side.append(list);
   if (entry && entry.error) side.append(make("h3", {}, "Error"), make("div", { class: "fault" }, entry.error));
-  const paths = [...new Set(events.slice(0, seq).filter((event) => event.nodeId === selected && event.type === "NodeStarted").map((event) => event.path || ""))];
+  const paths = [...new Set((starts.get(selected) || []).filter(([at]) => at <= seq).map(([, path]) => path))];
   let path = paths.includes(chosenPath) ? chosenPath : paths[paths.length - 1] || "";
   if (paths.length > 1) {
     const choice = make("select", { "aria-label": "Iteration", on: { change: (event) => { chosenPath = event.target.value; inspect(); } } }, ...paths.slice(-500).map((one) => make("option", { value: one, selected: one === path }, one || "top level")));
@@ -241,15 +243,21 @@ function select(id) { selected = selected === id ? null : id; chosenPath = null;
 
 // --- the scrubber ---
 
+let summedUp = null;
+function summed(count) {
+  if (summedUp && summedUp.count === count) return summedUp;
+  const sums = new Array(count).fill(0), wrong = new Array(count).fill(0);
+  const bucket = (n) => Math.min(count - 1, Math.floor(((n - 1) / Math.max(1, last - 1)) * count));
+  for (let n = 1; n <= last; n++) sums[bucket(n)] += Math.max(0.2, Math.log1p(times[n - 1] - (n > 1 ? times[n - 2] : start)));
+  for (const n of errors) wrong[bucket(n)] += 1;
+  return (summedUp = { count, sums, wrong, most: Math.max(...sums, 1) });
+}
 function drawBars() {
   const box = bars.getBoundingClientRect(), ratio = devicePixelRatio || 1, width = Math.max(1, Math.round(box.width)), height = Math.max(1, Math.round(box.height));
   bars.width = width * ratio; bars.height = height * ratio;
   const pen = bars.getContext("2d"), style = getComputedStyle(document.documentElement), colour = (key) => style.getPropertyValue(key).trim();
   pen.scale(ratio, ratio);
-  const count = Math.max(1, Math.floor(width / 4)), sums = new Array(count).fill(0), wrong = new Array(count).fill(0);
-  for (let n = 1; n <= last; n++) sums[Math.min(count - 1, Math.floor(((n - 1) / Math.max(1, last - 1)) * count))] += Math.max(0.2, Math.log1p(times[n - 1] - (times[n - 2] || start)));
-  for (const n of errors) wrong[Math.min(count - 1, Math.floor(((n - 1) / Math.max(1, last - 1)) * count))] += 1;
-  const most = Math.max(...sums, 1), here = ((seq - 1) / Math.max(1, last - 1)) * width;
+  const count = Math.max(1, Math.floor(width / 4)), { sums, wrong, most } = summed(count), here = ((seq - 1) / Math.max(1, last - 1)) * width;
   for (let n = 0; n < count; n++) {
     const tall = Math.max(2, (sums[n] / most) * (height - 12));
     pen.fillStyle = colour(n * 4 < here ? "--accent" : "--strong");
@@ -300,8 +308,9 @@ addEventListener("keydown", (event) => {
 
 // --- the dock ---
 
+const ROW = 22;
 const percent = (at) => `${((Math.min(Math.max(at, start), end) - start) / span) * 100}%`;
-function openTab(id) { tab = id; for (const [one, element] of Object.entries(tabs)) element.setAttribute("aria-selected", one === id); sheet.scrollTop = 0; drawRows(); }
+function openTab(id) { tab = id; for (const [one, element] of Object.entries(tabs)) element.setAttribute("aria-selected", one === id); drawRows(); sheet.scrollTop = id === "events" ? Math.max(0, (seq - 4) * ROW) : 0; drawRows(); }
 function drawRows() { if (tab === "timeline") drawTimeline(); else if (tab === "events") drawEvents(); else drawLog(); }
 const lanes = [];
 function drawTimeline() {
@@ -325,7 +334,6 @@ function drawTimeline() {
   moveCursor();
 }
 function moveCursor() { const left = percent(times[seq - 1]); for (const cursor of lanes) cursor.style.left = left; }
-const ROW = 22;
 function windowed(count, render) {
   const first = Math.max(0, Math.floor(sheet.scrollTop / ROW) - 20), most = Math.min(count, first + Math.ceil(sheet.clientHeight / ROW) + 40);
   const above = make("div", { class: "spacer" }), below = make("div", { class: "spacer" });
