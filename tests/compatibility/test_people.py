@@ -279,7 +279,7 @@ async def test_a_forms_page_is_closed_without_its_link(server: Client) -> None:
     sent = await server.post(body["formUrl"].replace("?", "/submit?"), data=GOOD | {"_key": hidden[0]}, headers=PAGE)
     assert sent.status_code == 200 and "Thank you" in sent.text
     again = await server.post(body["formUrl"].replace("?", "/submit?"), data=GOOD | {"_key": hidden[0]}, headers=PAGE)
-    assert again.status_code in (200, 400)
+    assert again.status_code == 200 and "Thank you" in again.text  # sent twice, by two clicks
 
 
 async def test_a_form_trigger_starts_a_run_once(server: Client) -> None:

@@ -10,10 +10,11 @@ import pytest
 
 from acceptance.notation import chain, graph, one
 from acceptance.watcher import Watcher
+from flowscope.definition import load
 from flowscope.engine import Engine, Run
-from flowscope.errors import InputInvalid, NodeError
+from flowscope.errors import DefinitionInvalid, InputInvalid, NodeError
 from flowscope.execution.events import NodeFailed, NodeStarted, NodeSucceeded, NodeSuspended
-from flowscope.execution.view import ExecutionView
+from flowscope.execution.view import ExecutionView, WorkflowShape
 from flowscope.nodes.builtin import builtin_registry
 from flowscope.nodes.registry import Registry
 from flowscope.nodes.sdk import NodeConfig, node
@@ -306,3 +307,45 @@ async def test_a_large_result_is_kept_once_and_a_damaged_cache_is_no_harm(tmp_pa
     async with Engine(tmp_path, registry=registry) as engine:
         assert (await (await engine.start(cached(1, token=token), {"a": 0})).result())["token"] == token
         assert len(calls) == before + 1
+
+
+async def test_a_pinned_container_and_a_pinned_trigger_answer_too() -> None:
+    """F-05."""
+    trigger = one("go", "webhook")
+    trigger["data"]["pinned"] = {"output": {"items": [1, 2]}}
+    each = one("each", "map", {"items": "{{ items }}"})
+    each["data"]["pinned"] = {"output": [10, 20]}
+    body = one("inner", "stop_and_error", {}, parent="each")
+    document = graph("c", [trigger, each, body, one("end", "noop")], ["go -> each", "each -> end"])
+    async with Engine(None) as engine:
+        run = await engine.start(document)
+        assert await run.result() == [10, 20]
+        view = ExecutionView(run.execution_id, WorkflowShape.of(load(document, engine.registry)))
+        async for event in run.events():
+            view.apply(event)
+        assert (view.nodes["inner"].status, view.completed_nodes) == ("skipped", 4)
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        ({"pinned": [1]}, "nodes[1].data.pinned"),
+        ({"pinned": {"value": 1}}, "nodes[1].data.pinned"),
+        ({"pinned": {"output": 1, "handle": "left"}}, "nodes[1].data.pinned.handle"),
+        ({"config": {"cache": 5}}, "nodes[1].data.config.cache"),
+        ({"config": {"cache": {"ttl": "1h"}}}, "nodes[1].data.config.cache.ttl"),
+        ({"config": {"cache": {"ttl": 5, "key": "x"}}}, "nodes[1].data.config.cache.key"),
+    ],
+)
+async def test_a_pin_or_a_cache_that_makes_no_sense_is_named(data: dict[str, Any], place: str) -> None:
+    strange: dict[str, Any] = {"id": "n", "data": {"type": "noop", **data}}
+    async with Engine(None) as engine:
+        with pytest.raises(DefinitionInvalid) as refused:
+            await engine.start(chain("x", one("go", "manual_trigger"), strange))
+    assert [problem.place for problem in refused.value.problems] == [place]
+
+
+async def test_what_does_no_work_cannot_be_cached() -> None:
+    async with Engine(None) as engine:
+        with pytest.raises(DefinitionInvalid, match="does no work of its own"):
+            await engine.start(chain("x", one("go", "manual_trigger", {"cache": {"ttl": 5}})))

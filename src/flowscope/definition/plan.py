@@ -98,9 +98,9 @@ class Scope:
 
 class Plan:
     """The scopes of a workflow; `root` is the top level. `default_trigger` starts a run that names none: a manual trigger if
-    there is one, else the first."""
+    there is one, else the first; `call_trigger` is where a call of another workflow begins, empty for the same."""
 
-    __slots__ = ("default_trigger", "labels", "root", "scopes", "timeout", "total_nodes", "workflow")
+    __slots__ = ("call_trigger", "default_trigger", "labels", "root", "scopes", "timeout", "total_nodes", "workflow")
 
     def __init__(self, workflow: Workflow, root: Scope, scopes: dict[str, Scope]) -> None:
         self.workflow = workflow
@@ -110,6 +110,8 @@ class Plan:
         self.timeout = workflow.settings.timeout
         triggers = [node for node in root.nodes if node.is_trigger]
         manual = [node for node in triggers if node.kind == "manual_trigger"]
+        called = [node.id for node in triggers if node.kind == "workflow_trigger"]
+        self.call_trigger = called[0] if called else ""
         self.default_trigger = (manual or triggers)[0].id if triggers else ""
         self.labels = {node.id: node.label for node in workflow.nodes}
 

@@ -112,6 +112,9 @@ def _check_configs(draft: _Draft) -> None:
             if node.policy.cache and kind.role != "task":
                 place = f"nodes[{number}].data.config.cache"
                 draft.problems.add(place, f"cannot be used here: a {node.type} does no work of its own", "Remove it")
+            if node.pinned and kind.handles is not None and node.pinned.handle not in (*kind.handles, ALWAYS_THERE):
+                message = f"a {node.type} has no handle {quoted(node.pinned.handle)}"
+                draft.problems.add(f"nodes[{number}].data.pinned.handle", message, f"It has: {', '.join(kind.handles)}")
             found = kind.check(node.config, f"nodes[{number}].data.config")
             if found:
                 draft.problems.extend(found)

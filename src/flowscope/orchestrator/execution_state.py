@@ -94,7 +94,7 @@ class Picture:
             self._keep(self._outputs, "", event.output, event.output_blob)  # type: ignore[attr-defined]
 
     def _settle(self, event: NodeSucceeded | NodeAdopted) -> None:
-        if not event.path:
+        if not event.path and not event.passed:  # what is passed with fields over it is more than the event holds
             self._keep(self._outputs, event.node_id, event.output, event.output_blob)
 
     def _keep(self, where: dict[str, bytes], key: str, raw: msgspec.Raw, blob: Blob | None) -> None:

@@ -65,16 +65,16 @@ class SubWorkflows:
         row = orchestrator.store.row(child)
         if row is None:
             caller = Caller(live.state.execution_id, instruction.node_id, instruction.path)
-            workflow = orchestrator.library.stored_program(instruction.definition).plan.workflow
+            program = orchestrator.library.stored_program(instruction.definition)
             data = orchestrator.payloads.build(instruction.input)
             begin = Start(
                 input=orchestrator.payloads.keep(data),
-                trigger=_entrance(workflow),
+                trigger=program.plan.call_trigger,
                 caller=caller,
                 fired=live.state.fired,
                 use_worker_pool=live.state.use_worker_pool,
             )
-            orchestrator.admit(workflow, child, begin)
+            orchestrator.admit(program.plan.workflow, child, begin)
         elif row.status in UNENDED:
             await orchestrator.take_up(child)
         else:
@@ -119,11 +119,6 @@ class SubWorkflows:
                     error = ErrorInfo("Quarantined", message, retryable=False)
                     node_id, attempt = frame.scope.ids[number], frame.attempts[number]
                     self._orchestrator.tell(live, Fail(node_id=node_id, path=frame.path, attempt=attempt, error=error))
-
-
-def _entrance(workflow: Workflow) -> str:
-    """The trigger that a call comes in by; empty: the plan's default."""
-    return next((node.id for node in workflow.nodes if node.type == "workflow_trigger" and not node.parent_id), "")
 
 
 def _waiting(state: State, node_id: str, path: str, child: str) -> tuple[Frame, int] | None:

@@ -143,7 +143,9 @@ class _Writer:
             if not isinstance(event, NodeSucceeded):
                 left -= 1
                 yield [event.seq, event.node_id, event.path, "input", self._number(gather(state, frame, number))]
-            if not isinstance(event, NodeStarted) and recorded(event.output, event.output_blob) is None:
+            if not isinstance(event, NodeStarted) and (
+                event.passed or recorded(event.output, event.output_blob) is None
+            ):
                 left -= 1
                 output = self._number(frame.outputs[number] or b"null")
                 yield [event.seq, event.node_id, event.path, "output", output]

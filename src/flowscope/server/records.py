@@ -90,6 +90,7 @@ def _node_object(node: NodeView, waits: str) -> dict[str, JSON]:
             "error": node.error.message if node.error else "",
             "reason": node.reason,
             "waiting": str(node.waiting) if node.waiting else "",
+            "waitingUntil": iso(node.waiting.until) if node.waiting and node.waiting.until else "",
             "iterations": {
                 "total": iterations.total,
                 "running": iterations.running,

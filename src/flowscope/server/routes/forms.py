@@ -62,7 +62,8 @@ async def submit_form(request: Request, services: Served, workflow_id: Id, node_
     try:
         found = _found(request, services, workflow_id, node_id)
         given, key = await _given(request, services)
-        title, page = _page(services, found) if _for_people(request) else ("", None)
+        # What waits no longer has no page any more, and is submitted all the same: it may have been, with this very key.
+        title, page = ("", None) if isinstance(found, tuple) else _page(services, found)
     except Refusal as refusal:
         return _refused(request, refusal)
     try:
@@ -73,13 +74,13 @@ async def submit_form(request: Request, services: Served, workflow_id: Id, node_
         else:
             taken = await _begin(request, services, found, given, key)
     except Unfit as unfit:
-        if page is None:
+        if page is None or not _for_people(request):
             return response_to(unfit)
         action = _action(request, workflow_id, node_id)
         return form_page(page, title, action, values=unfit.values, faults=unfit.faults, key=key)
     except FlowscopeError as error:
         return _refused(request, error)
-    return _thanks(page, taken)
+    return _thanks(request, page, taken)
 
 
 # --- which form, and whether it is open ---
@@ -187,9 +188,9 @@ def _action(request: Request, workflow_id: str, node_id: str) -> str:
     return f"{request.scope.get('root_path', '')}{form_address(workflow_id, node_id)}/submit{query}"
 
 
-def _thanks(page: FormPage | None, taken: Taken) -> Response:
-    if page is not None:
-        return notice("Sent", page.thanks)
+def _thanks(request: Request, page: FormPage | None, taken: Taken) -> Response:
+    if _for_people(request):
+        return notice("Sent", (page or FormPage()).thanks)
     body: dict[str, Any] = {"success": True, "executionId": taken.execution_id, "message": "Form submitted"}
     return JsonResponse(body | ({"duplicate": True} if taken.duplicate else {}))
 
