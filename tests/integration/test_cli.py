@@ -355,6 +355,15 @@ def test_nodes_is_the_catalogue(tmp_path: Path) -> None:
     by_type = {kind["type"]: kind for kind in found}
     assert by_type["set"]["schema"]["properties"]["fields"]
     assert by_type["simulate"]["effects"] == "external"
+    for kind in found:
+        assert all(kind[fact] for fact in ("title", "category", "icon", "description")), kind["type"]
+        assert isinstance(kind["example"], dict)
+        for model in (kind["schema"], *kind["schema"].get("$defs", {}).values()):
+            for name, field in model.get("properties", {}).items():
+                assert field.get("description"), f"{kind['type']}.{name}"
+                assert {"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf"} & field.keys(), (
+                    f"{kind['type']}.{name}"
+                )
     assert "set" in flowscope("nodes", cwd=tmp_path).stdout
 
 

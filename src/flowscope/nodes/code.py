@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
-import pydantic_monty as monty
 from pydantic import Field
 
 from flowscope.definition.workflow import JSON
@@ -83,6 +82,8 @@ async def code(config: Code, input: JSON, context: NodeContext) -> JSON:
 
 
 def _run(source: str, names: dict[str, JSON], printed: Printed, worker: list[int]) -> Any:
+    import pydantic_monty as monty  # not for those who run no code: it takes a tenth of a second
+
     limits: monty.ResourceLimits = {
         "max_memory": MEMORY,
         "max_feed_duration_secs": HARD_SECONDS,

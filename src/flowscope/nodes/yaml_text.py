@@ -6,9 +6,9 @@ were written out, so that a few lines that refer to each other cannot become a b
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from functools import cache
+from typing import Any, ClassVar, Literal
 
-import yaml as pyyaml
 from pydantic import Field
 
 from flowscope.definition.workflow import JSON
@@ -21,19 +21,29 @@ MOST_VALUES = 1_000_000
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
-class _Loader(getattr(pyyaml, "CSafeLoader", pyyaml.SafeLoader)):  # type: ignore[misc]
-    """Dates stay text, as JSON has them."""
+@cache
+def _loader() -> Any:
+    """Dates stay text, as JSON has them. (The library is imported when the first text comes.)"""
+    import yaml
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
+            first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
+    return Loader
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in pyyaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+@cache
+def _dumper() -> Any:
+    import yaml
 
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
 
-class _Dumper(getattr(pyyaml, "CSafeDumper", pyyaml.SafeDumper)):  # type: ignore[misc]
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+    return Dumper
 
 
 class Yaml(NodeConfig):
@@ -66,11 +76,13 @@ def _parsed(text: JSON, several: bool) -> JSON:
         raise _failed("YAML is text")
     if len(text) > MOST_CHARACTERS:
         raise _failed(f"more than {MOST_CHARACTERS:,} characters")
+    import yaml as pyyaml
+
     documents: list[JSON] = []
     loader: Any = None
     try:
         _require_shallow(text)
-        loader = _Loader(text)
+        loader = _loader()(text)
         while loader.check_node():
             composed = loader.get_node()
             _measure(composed)
@@ -89,8 +101,10 @@ def _parsed(text: JSON, several: bool) -> JSON:
 
 def _require_shallow(text: str) -> None:
     """Before anything is composed: that is done by recursion, in C, and too deep a text would end the process."""
+    import yaml as pyyaml
+
     depth = 0
-    for event in pyyaml.parse(text, _Loader):
+    for event in pyyaml.parse(text, _loader()):
         if isinstance(event, pyyaml.CollectionStartEvent):
             depth += 1
             if depth > json_text.MAX_DEPTH:
@@ -99,7 +113,7 @@ def _require_shallow(text: str) -> None:
             depth -= 1
 
 
-def _measure(root: pyyaml.Node) -> None:
+def _measure(root: Any) -> None:
     """Refuse what is too large, or without end, once its aliases are followed; each node is counted once. Keys become
     the text they are written as."""
     sizes: dict[int, int] = {}
@@ -123,19 +137,21 @@ def _measure(root: pyyaml.Node) -> None:
             raise _failed(f"its aliases, written out, make more than {MOST_VALUES:,} values")
 
 
-def _children(one: pyyaml.Node) -> list[pyyaml.Node]:
-    if isinstance(one, pyyaml.MappingNode):
+def _children(one: Any) -> list[Any]:
+    if one.id == "mapping":
         for key, _ in one.value:
-            if isinstance(key, pyyaml.ScalarNode) and key.tag != _MERGE:
+            if key.id == "scalar" and key.tag != _MERGE:
                 key.tag = _TEXT
         return [child for pair in one.value for child in pair]
-    return list(one.value) if isinstance(one, pyyaml.SequenceNode) else []
+    return list(one.value) if one.id == "sequence" else []
 
 
 def _built(value: JSON, several: bool) -> str:
+    import yaml as pyyaml
+
     documents = value if several and isinstance(value, list) else [value]
     dumped: str = pyyaml.dump_all(
-        documents, Dumper=_Dumper, sort_keys=False, allow_unicode=True, explicit_start=len(documents) > 1
+        documents, Dumper=_dumper(), sort_keys=False, allow_unicode=True, explicit_start=len(documents) > 1
     )
     return dumped.removesuffix("...\n")
 
