@@ -314,6 +314,19 @@ def test_order_workflow_is_the_same_as_json(place: Path) -> None:
     assert (result["output"]["customer"], result["output"]["total"]) == ("Grace", 2 * 4.5 + 5)
 
 
+def test_a_run_is_taken_up_again(place: Path) -> None:
+    """T-03 T-04."""
+    done = call(place, sys.executable, "examples/take_up_again.py")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("first: failed")
+    assert lines[1:] == [
+        "plan: start kept, reserve kept, price kept, charge again",
+        "second: {'pieces': 20, 'total': 140}",
+        "to confirm: reserve, charge",
+    ]
+
+
 def signatures(key: str, *documents: str) -> list[str]:
     return [hmac.new(key.encode(), document.encode(), hashlib.sha256).hexdigest() for document in documents]
 

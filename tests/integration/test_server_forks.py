@@ -94,6 +94,27 @@ async def test_what_acts_outside_asks_before_it_acts_again(server: Client) -> No
     assert (await server.post(address, json={"from": "order", "confirm": True})).status_code == 202
 
 
+async def test_what_a_parent_had_done_outside_is_asked_about_too(server: Client) -> None:
+    """T-04: a node that is kept from the parent had acted there; in a map too."""
+    inner = node("work", "simulate") | {"parentId": "each"}
+    edges = [
+        {"source": "start", "target": "order"},
+        {"source": "order", "target": "each"},
+        {"source": "each", "target": "pay"},
+    ]
+    pay = node("pay", "simulate", fail=True)
+    await server.stored(
+        START, node("order", "simulate"), node("each", "map", items="{{ range(2) }}"), inner, pay, edges=edges
+    )
+    first = (await server.execute()).json()["executionId"]
+    second = (await server.post(f"/api/executions/{first}/retry")).json()["executionId"]
+    await server.until(second, "failed")
+    address = f"/api/executions/{second}/fork"
+    for start, asked in (("order", ["order", "work"]), ("each", ["work"]), ("pay", [])):
+        planned = (await server.post(address, params={"dryRun": "true"}, json={"from": start})).json()
+        assert [one["nodeId"] for one in planned["confirm"]] == asked
+
+
 async def test_another_config_runs_what_it_changes_and_what_lies_behind(server: Client) -> None:
     """T-03: by content, not by name."""
     execution_id = await failed_run(server)

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from flowscope.definition.plan import Plan
+from flowscope.definition.plan import NodePlan, Plan
 from flowscope.execution.events import (
     AnyEvent,
     ErrorInfo,
@@ -151,7 +151,24 @@ class Past:
         error = event.error if isinstance(event, NodeAdopted) else None
         passed = event.passed and recorded(event.output, event.output_blob) is None
         self.ends[event.path, event.node_id] = End(event.seq, event.handle, output, passed, error)
-        self._back(event, SUCCEEDED)
+        if isinstance(event, NodeAdopted):
+            self._inherit(event)
+        else:
+            self._back(event, SUCCEEDED)
+
+    def _inherit(self, event: NodeAdopted) -> None:
+        """What is kept from a parent had been out there, or somebody before it."""
+        self.ventures[event.path, event.node_id] = SUCCEEDED if event.error is None else FAILED
+        path = f"{event.path}.{event.node_id}[*]" if event.path else f"{event.node_id}[*]"
+        frame = self.state.frames[event.path]
+        self._inherit_body(path, (event.path, event.node_id), frame.scope.nodes[frame.scope.index[event.node_id]])
+
+    def _inherit_body(self, path: str, owner: tuple[str, str], container: NodePlan) -> None:
+        for plan in container.body.nodes if container.body else ():
+            self.owners.setdefault(path, owner)
+            self.keys.setdefault(path, path)
+            self.ventures[path, plan.id] = SUCCEEDED
+            self._inherit_body(path, owner, plan)
 
     def _back(self, event: NodeEvent, sure: int) -> None:
         """An attempt is over; one that was adopted, or would have been the next, was never out."""
@@ -179,6 +196,9 @@ class Past:
             output = result_of(expansion.running[event.index])
         elif isinstance(event, IterationAdopted):
             output = recorded(event.output, event.output_blob)
+            inner = expansion.running[event.index]
+            container = frame.scope.nodes[frame.scope.index[event.node_id]]
+            self._inherit_body(inner.path, (event.path, event.node_id), container)
         elif not expansion.collect_errors:
             return
         self.steps[event.path, event.node_id].append(Done(event.index, event.seq, output, error))
