@@ -37,7 +37,7 @@ from .rough_nodes import FATES, data_of, rough, weigh
 ROOT = Path(__file__).resolve().parents[2]
 SHARES = {"killed": 0.025, "doomed": 0.025, "hung": 0.025, "stuck": 0.025, "raising": 0.05, "large": 0.05}
 """Together a fifth: 5 % killed, 5 % hung, 5 % raising, 5 % large."""
-TIMEOUT = 4_000
+TIMEOUT = 8_000
 """Milliseconds. A large task takes a fraction of that, and on a busy machine most of it."""
 ERRORS = {"doomed": "WorkerLost", "stuck": "WorkerTimeout", "raising": "ValueError"}
 EXECUTION = "rough"
@@ -85,7 +85,7 @@ def workflow_of(tasks: list[dict[str, Any]], token: str) -> dict[str, Any]:
 
 
 def engine_of(directory: Path) -> tuple[Engine, WorkflowWorkerPool]:
-    pool = WorkflowWorkerPool(WorkerSettings(concurrency=3, timeout=TIMEOUT, retry_attempts=1))
+    pool = WorkflowWorkerPool(WorkerSettings(concurrency=4, timeout=TIMEOUT, retry_attempts=1))
     return Engine(directory, registry=registry_with(rough, weigh), runner=pool, recover=False, grace=0), pool
 
 

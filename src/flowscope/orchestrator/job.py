@@ -67,19 +67,12 @@ class _Sent(msgspec.Struct, frozen=True):
     input: msgspec.Raw
 
 
-def encode_job(job: Job) -> bytes:
-    """The job as JSON."""
+def encode_job(job: Job) -> tuple[bytes | memoryview, ...]:
+    """The job as JSON, in pieces: the input, which may be large, is not copied."""
     known = {name: value for name, value in _fields(job.surroundings) if not isinstance(value, Mapping)}
-    return msgspec.json.encode(
-        {
-            "handler": job.handler,
-            "place": job.place,
-            "surroundings": known,
-            "config": job.config,
-            "input": job.input,
-        },
-        enc_hook=_plain,
-    )
+    small = {"handler": job.handler, "place": job.place, "surroundings": known, "config": job.config}
+    head = msgspec.json.encode(small, enc_hook=_plain)
+    return head[:-1] + b',"input":', memoryview(job.input), b"}"
 
 
 def decode_job(data: bytes, ask: Ask) -> Job:

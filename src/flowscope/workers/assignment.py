@@ -24,7 +24,7 @@ class Assignment:
         self.order = 0
         self.told = ""
         self.began = 0.0
-        self.job = b""
+        self.job: tuple[bytes | memoryview, ...] = ()
         self.surroundings: Surroundings | None = None
 
     @property

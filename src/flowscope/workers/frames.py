@@ -16,7 +16,7 @@ import socket
 import struct
 import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -109,11 +109,11 @@ class Parcel:
 
     __slots__ = ("data", "descriptors")
 
-    def __init__(self, message: AnyMessage, payload: bytes = b"") -> None:
-        body = _encode(message)
-        large = len(payload) > LARGE
-        head = HEADER.pack(len(body), len(payload), large)
-        self.data = head + body if large else head + body + payload
+    def __init__(self, message: AnyMessage, *payload: bytes | memoryview) -> None:
+        body, size = _encode(message), sum(map(len, payload))
+        large = size > LARGE
+        head = HEADER.pack(len(body), size, large)
+        self.data = head + body if large else b"".join((head, body, *payload))
         self.descriptors = [_file_of(payload)] if large else []
 
     def close(self) -> None:
@@ -122,9 +122,9 @@ class Parcel:
         self.descriptors = []
 
 
-def send(line: socket.socket, message: AnyMessage, payload: bytes = b"") -> None:
-    """Send all of it, however long that takes."""
-    parcel = Parcel(message, payload)
+def send(line: socket.socket, message: AnyMessage, *payload: bytes | memoryview) -> None:
+    """Send all of it, however long that takes. The payload may come in pieces."""
+    parcel = Parcel(message, *payload)
     try:
         sent = socket.send_fds(line, [parcel.data], parcel.descriptors)
         if sent < len(parcel.data):
@@ -133,9 +133,9 @@ def send(line: socket.socket, message: AnyMessage, payload: bytes = b"") -> None
         parcel.close()
 
 
-def send_at_once(line: socket.socket, message: AnyMessage, payload: bytes = b"") -> bool:
+def send_at_once(line: socket.socket, message: AnyMessage, *payload: bytes | memoryview) -> bool:
     """Send it if the line takes it now and whole; the other side is no good if it does not. Raises OSError."""
-    parcel = Parcel(message, payload)
+    parcel = Parcel(message, *payload)
     try:
         return socket.send_fds(line, [parcel.data], parcel.descriptors) == len(parcel.data)
     except BlockingIOError:
@@ -189,13 +189,14 @@ class Inbox:
             os.close(descriptor)
 
 
-def _file_of(payload: bytes) -> int:
+def _file_of(payload: Sequence[bytes | memoryview]) -> int:
     """A file without a name, in memory where the system has such, that holds the payload."""
     descriptor = _unnamed()
     try:
-        left = memoryview(payload)
-        while left:
-            left = left[os.write(descriptor, left) :]
+        for piece in payload:
+            left = memoryview(piece)
+            while left:
+                left = left[os.write(descriptor, left) :]
     except BaseException:
         os.close(descriptor)
         raise

@@ -82,9 +82,9 @@ class Worker:
         """Have it run a task."""
         self.assignment = assignment
         self.served += 1
-        job, assignment.job = assignment.job, b""
+        job, assignment.job = assignment.job, ()
         try:
-            sent = send_at_once(self._line, Run(task=self.served, memory=self._settings.memory), job)
+            sent = send_at_once(self._line, Run(task=self.served, memory=self._settings.memory), *job)
         except OSError:
             sent = False
         if sent:

@@ -42,7 +42,7 @@ def sent(asked: list[tuple[str, str | None]] | None = None) -> tuple[bytes, Job]
     job = Job(
         handler=HandlerName("t", "module", "name"), place=PLACE, surroundings=SURROUNDINGS, input=msgspec.Raw(b"[1]")
     )
-    data = encode_job(job)
+    data = b"".join(encode_job(job))
     return data, decode_job(data, ask)
 
 
