@@ -63,7 +63,7 @@ class Taken(Chaos):
         super().calm_down()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(seeds, sizes, lengths, st.booleans())
 def test_any_run_may_be_taken_up_from_any_moment_of_any_other(seed: int, size: int, steps: int, forked: bool) -> None:
     """M-08: what is kept never runs, what is asked for does, every invariant holds, the state is the fold, it ends."""
@@ -92,7 +92,7 @@ def test_any_run_may_be_taken_up_from_any_moment_of_any_other(seed: int, size: i
     assert not wanted.until or not unwanted & started
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seeds, sizes, lengths)
 def test_a_view_of_a_run_that_was_taken_up_is_complete_at_its_end(seed: int, size: int, steps: int) -> None:
     """M-08."""
@@ -160,7 +160,7 @@ def _around(node_id: str, parents: dict[str, str | None]) -> list[str]:
     return around
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seeds, sizes)
 def test_a_retried_run_comes_to_what_it_would_have_come_to(seed: int, size: int) -> None:
     """M-09: retried until it succeeds, it ends as the run in which nothing had failed, and nothing kept was called again."""

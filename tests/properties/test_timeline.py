@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from flowscope.definition.workflow import Retry
-from flowscope.execution.timeline import Timeline, timeline
+from flowscope.execution.timeline import Timeline, best_timeline, timeline
 from flowscope.testing.scripted import ScriptedRun, fails, gives, maps, waits
 from flowscope.testing.sketch import sketch
 from properties.test_machine import Chaos, any_plan, lengths, seeds, sizes
@@ -29,7 +29,7 @@ def check(told: Timeline) -> None:
         assert told.start <= node.due <= node.end <= told.end
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seeds, sizes, lengths)
 def test_attempts_are_made_of_segments_without_gaps_or_overlaps(seed: int, size: int, steps: int) -> None:
     """L-01 L-02: of any run and any beginning of one."""
@@ -91,6 +91,16 @@ def test_a_back_off_belongs_to_the_attempt_that_follows_it() -> None:
     told = timeline(run.events, plan)
     assert kinds_of(told, "flaky")[1][0] == ("backoff", 100.0)
     assert [attempt.status for attempt in told.nodes[1].attempts] == ["error", "success"]
+
+
+def test_a_journal_that_does_not_fit_its_plan_is_told_without_it() -> None:
+    """L-01: a quarantined run is looked at more than any."""
+    run = ScriptedRun(sketch("start -> a -> b"))
+    run.start()
+    run.go()
+    told = best_timeline(run.events, sketch("other -> nodes"), 0)
+    assert [node.node_id for node in told.nodes] == ["start", "a", "b"]
+    assert told.critical_path == ()
 
 
 def test_a_stop_of_the_process_is_neither_running_nor_waiting() -> None:

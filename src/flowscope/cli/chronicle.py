@@ -15,7 +15,7 @@ from flowscope.cli.formats import LOOKS, Look, counted, duration, local, shorten
 from flowscope.definition import decode
 from flowscope.definition.plan import Plan, compile_plan
 from flowscope.execution.events import AnyEvent, decode_lines
-from flowscope.execution.timeline import Mark, TimedNode, Timeline, timeline
+from flowscope.execution.timeline import Mark, TimedNode, Timeline, best_timeline
 from flowscope.nodes.registry import Registry
 from flowscope.orchestrator.families import Family, Member, family_of
 from flowscope.orchestrator.library import missing
@@ -45,7 +45,7 @@ def show_execution(store: Store, registry: Registry, execution_id: str) -> None:
         raise missing(store, execution_id)
     plan = _plan(store, registry, row)
     events = list(_events(store, execution_id))
-    told = timeline(events, plan, time.time() * 1000)
+    told = best_timeline(events, plan, time.time() * 1000)
     labels = plan.labels if plan else {}
     console = Console(highlight=False)
     _print_head(row, told, console)

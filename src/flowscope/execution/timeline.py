@@ -10,7 +10,7 @@ Times are epoch milliseconds, and never run backwards: where a clock was set bac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -118,6 +118,14 @@ def timeline(events: Iterable[AnyEvent], plan: Plan | None = None, now: float = 
     for event in events:
         clockwork.take(event)
     return clockwork.finish(now)
+
+
+def best_timeline(events: Sequence[AnyEvent], plan: Plan | None, now: float) -> Timeline:
+    """The same for a journal that may not fit its plan, as that of a quarantined run: then told without the plan."""
+    try:
+        return timeline(events, plan, now)
+    except (KeyError, ValueError, AssertionError):
+        return timeline(events, None, now)
 
 
 class _Track:

@@ -21,6 +21,7 @@ from flowscope.errors import (
     ExecutionReadOnly,
     InputInvalid,
     NothingToRetry,
+    StoreCorrupt,
 )
 from flowscope.execution.events import Blob
 from flowscope.execution.keeping import Choice, Fate, Wanted, choose
@@ -146,7 +147,10 @@ class Forks:
         new = old if revision.workflow is None else library.program(revision.workflow)
         for node_id in filter(None, (revision.from_node, revision.until)):
             _must_be_on_top(new.plan, node_id)
-        past = await asyncio.to_thread(lambda: Past(execution_id, old.plan, library.history(execution_id)))
+        try:
+            past = await asyncio.to_thread(lambda: Past(execution_id, old.plan, library.history(execution_id)))
+        except (StoreCorrupt, KeyError, ValueError, AssertionError) as error:
+            raise ExecutionReadOnly(execution_id, f"its journal cannot be understood: {error}") from error
         return await asyncio.to_thread(_Fork, past, new, revision)
 
 

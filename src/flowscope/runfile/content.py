@@ -9,6 +9,7 @@ timeline   where the time went
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from flowscope.execution.events import AnyEvent, NodeAdopted, NodeStarted, NodeS
 from flowscope.execution.inputs import gather
 from flowscope.execution.payload import Payload
 from flowscope.execution.state import State, apply, recorded
-from flowscope.execution.timeline import timeline
+from flowscope.execution.timeline import best_timeline
 from flowscope.execution.view import WorkflowShape
 from flowscope.live.translation import Translator
 from flowscope.nodes.registry import Registry
@@ -81,7 +82,11 @@ class _Writer:
         translator = Translator(row.execution_id, shape)
         updates = [[event.seq, event.at, [Raw(one.body) for one in translator.translate(event)]] for event in events]
         journal = [self._event(event) for event in events]
-        payloads = list(self._inputs_and_outputs(events))
+        payloads: list[list[JSON]] = []
+        # A journal that does not fit its plan, as that of a quarantined run, is told as far as it goes.
+        with suppress(KeyError, ValueError, AssertionError):
+            for payload in self._inputs_and_outputs(events):
+                payloads.append(payload)
         document = self._censor.document(self._document) if self._document else None
         return {
             "format": FORMAT,
@@ -97,7 +102,7 @@ class _Writer:
             "updates": updates,
             "payloads": payloads,
             "values": self._values,
-            "timeline": msgspec.to_builtins(timeline(events, self._plan, now)),
+            "timeline": msgspec.to_builtins(best_timeline(events, self._plan, now)),
             "log": [self._line(line) for line in self._lines()],
             "blotted": self._censor.blotted,
             "cut": self._censor.cut,

@@ -12,7 +12,7 @@ from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from flowscope.errors import ExecutionEnded, ExecutionNotFound, InputInvalid
-from flowscope.execution.timeline import TimedNode, Timeline, timeline
+from flowscope.execution.timeline import TimedNode, Timeline, best_timeline
 from flowscope.live.chronicle import Chronicle
 from flowscope.live.replays import Replays
 from flowscope.live.sse import HEADERS, MEDIA_TYPE
@@ -50,7 +50,7 @@ async def get_timeline(
     except LookupError:
         plan = None
     now = services.engine.orchestrator.clock.now()
-    found = await asyncio.to_thread(timeline, events, plan, now)
+    found = await asyncio.to_thread(best_timeline, events, plan, now)
     return JsonResponse({"executionId": execution_id} | timeline_object(found, inside, after))
 
 
