@@ -188,3 +188,14 @@ async def test_what_is_not_there(server: Client) -> None:
     assert "Use" in (await server.get("/api/nodes/delay")).json()["error"]
     assert (await server.get("/nothing")).json()["code"] == "NOT_FOUND"
     assert (await server.put("/api/executions")).json()["code"] == "METHOD_NOT_ALLOWED"
+
+
+async def test_how_many_nodes_have_which_status_without_the_nodes(server: Client) -> None:
+    await server.stored(START, node("b", "simulate", fail=True, continueOnError=True), node("c", "noop"))
+    execution_id = (await server.execute()).json()["executionId"]
+    found = (await server.get(f"/api/executions/{execution_id}", params={"nodes": "false"})).json()
+    assert "nodes" not in found
+    whole = (await server.get(f"/api/executions/{execution_id}")).json()
+    assert found["counts"] == whole["counts"]
+    statuses = [one["status"] for one in whole["nodes"]]
+    assert found["counts"] == {word: statuses.count(word) for word in found["counts"]}

@@ -72,6 +72,7 @@ export interface Execution extends ExecutionRow {
   readonly progress: number;
   readonly totalNodes: number;
   readonly completedNodes: number;
+  readonly counts: Readonly<Record<NodeStatus, number>>;
   readonly nodes: readonly ExecutionNode[];
 }
 
@@ -98,6 +99,7 @@ export interface RunQuery {
   readonly status?: readonly RunStatus[];
   readonly workflowId?: string;
   readonly search?: string;
+  readonly startedAfter?: string;
   readonly cursor?: string;
   readonly limit?: number;
 }
@@ -176,6 +178,8 @@ export class Api {
 
   executions = (filter: RunQuery = {}) =>
     this.#get<{ executions: ExecutionRow[]; nextCursor?: string }>(`/api/executions${query({ ...filter })}`);
+  /** Without its nodes: only how many have which status. */
+  counts = (id: string) => this.#get<Omit<Execution, "nodes">>(`/api/executions/${part(id)}?nodes=false`);
   execution = (id: string) => this.#get<Execution>(`/api/executions/${part(id)}`);
   /** The workflow as this run runs it. */
   definition = (id: string) => this.#get<WorkflowDocument>(`/api/executions/${part(id)}/definition`);

@@ -7,6 +7,7 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
+import { filtersOf } from "./runs/filters.ts";
 import { Shell } from "./shell.tsx";
 
 const root = createRootRoute({
@@ -50,25 +51,22 @@ const workflow = createRoute({
   component: lazyRouteComponent(() => import("./pages/workflow-page.tsx"), "WorkflowPage"),
 });
 
-/** The filters of the list of runs: `status` may name several, by comma. */
-export interface RunsSearch {
-  status?: string;
-  workflow?: string;
-  search?: string;
-}
-
 const runs = createRoute({
   getParentRoute: () => root,
   path: "/runs",
-  validateSearch: (search: Record<string, unknown>): RunsSearch => {
-    const found = {
-      status: text(search.status),
-      workflow: text(search.workflow),
-      search: text(search.search),
-    };
-    return Object.fromEntries(Object.entries(found).filter(([, value]) => value)) as RunsSearch;
-  },
+  validateSearch: filtersOf,
   component: lazyRouteComponent(() => import("./pages/runs-page.tsx"), "RunsPage"),
+});
+
+/** Two runs on one graph. */
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/runs/compare",
+  validateSearch: (search: Record<string, unknown>): { a: string; b: string } => ({
+    a: text(search.a) ?? "",
+    b: text(search.b) ?? "",
+  }),
+  component: lazyRouteComponent(() => import("./pages/compare-page.tsx"), "ComparePage"),
 });
 
 /** A run on the graph that it ran, whatever has become of the workflow since. */
@@ -80,7 +78,7 @@ const run = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([index, workflows, workflow, runs, run]),
+  routeTree: root.addChildren([index, workflows, workflow, runs, compare, run]),
   defaultPreload: "intent",
 });
 

@@ -68,6 +68,7 @@ def execution_object(row: ExecutionRow, view: ExecutionView, standing: Iterable[
             "progress": view.progress,
             "totalNodes": view.total_nodes,
             "completedNodes": view.completed_nodes,
+            "counts": dict(view.counts),
             "seq": view.seq,
             "nodes": [_node_object(node, waits.get(node.node_id, "")) for node in view.nodes.values()],
         }

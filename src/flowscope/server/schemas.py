@@ -95,7 +95,8 @@ class Execution(Row):
     progress: int
     total_nodes: int
     completed_nodes: int
-    nodes: list[dict[str, Any]]
+    counts: dict[str, int]
+    nodes: list[dict[str, Any]] | None = None
 
 
 class Events(Shape):

@@ -68,11 +68,16 @@ def _instant(given: datetime | None) -> float:
 
 
 @routes.get("/api/executions/{execution_id}", responses={**told(schemas.Execution), **MISSING})
-async def get_execution(services: Served, execution_id: Id) -> Response:
+async def get_execution(
+    services: Served,
+    execution_id: Id,
+    nodes: Annotated[bool, Query(description="Each node, and not only how many have which status")] = True,
+) -> Response:
     """One execution and its nodes, as they are after event `seq`."""
     row = await services.histories.row(execution_id)
     standing = services.engine.orchestrator.standing(execution_id)
-    return JsonResponse(execution_object(row, services.histories.view(execution_id), standing))
+    body = execution_object(row, services.histories.view(execution_id), standing)
+    return JsonResponse(body if nodes else {key: value for key, value in body.items() if key != "nodes"})
 
 
 @routes.get(
