@@ -46,10 +46,13 @@ export function coloursOf(element: Element): Colours {
   };
 }
 
-/** `share` of the first colour, the rest of the second; both as #rrggbb. */
+/** `share` of the first colour, the rest of the second; both as #rrggbb, or #rgb, as minifiers write it. */
 function mixed(first: string, second: string, share: number): string {
+  const colours = [first, second].map((colour) =>
+    colour.length === 4 ? colour.replace(/[^#]/g, "$&$&") : colour,
+  );
   const parts = [1, 3, 5].map((at) => {
-    const [a, b] = [first, second].map((colour) => Number.parseInt(colour.slice(at, at + 2), 16) || 0);
+    const [a, b] = colours.map((colour) => Number.parseInt(colour.slice(at, at + 2), 16) || 0);
     return Math.round(a * share + b * (1 - share))
       .toString(16)
       .padStart(2, "0");

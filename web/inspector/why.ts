@@ -107,15 +107,28 @@ function whyRunning(row: NodeRow, { history, now }: Known): Reason[] {
 
 function whySkipped(row: NodeRow, known: Known): Reason[] {
   const { graph, history, store } = known;
-  if (row.detail === "cancelled") return [{ text: "It was cancelled." }];
+  if (row.detail === "cancelled") return whyCancelled(row, known);
   const skip = lastEvent(history, row.nodeId, "NodeSkipped");
   if (typeof skip?.reason === "string" && skip.reason) return [{ text: `${sentence(skip.reason)}` }];
   const edges = indexOf(graph).incoming.get(row.nodeId) ?? [];
   const reasons = edges.map((edge) => offEdge(edge, known)).filter((reason) => reason !== null);
   if (reasons.length) return reasons;
+  const parent = nodeOf(graph, row.nodeId)?.parentId;
+  if (parent !== undefined && !edges.length)
+    return [{ text: `${name(graph, parent)} never ran it.`, nodeId: parent }];
   if (store.run?.status === "failed" || store.run?.detail === "failing")
     return [{ text: "The run failed before its turn came." }];
   return [{ text: "Nothing led here." }];
+}
+
+function whyCancelled(row: NodeRow, { graph, history, run }: Known): Reason[] {
+  const failing = history.events.findLast((event) => event.type === "ExecutionFailing");
+  const culprit = (failing?.error as { nodeId?: string } | undefined)?.nodeId;
+  if (culprit && culprit !== row.nodeId)
+    return [{ text: `It was stopped because ${name(graph, culprit)} failed.`, nodeId: culprit }];
+  const said = lastEvent(history, row.nodeId, "NodeCancelled")?.reason;
+  if (typeof said === "string" && said) return [{ text: sentence(said) }];
+  return [{ text: run?.status === "cancelled" ? "The run was cancelled." : "It was cancelled." }];
 }
 
 /** Why this edge brought nothing; null if it did. */

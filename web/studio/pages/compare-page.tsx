@@ -289,7 +289,7 @@ function useFirstDifference(
       const apart = rows.findIndex((row) => !row.sameStatus);
       const until = apart < 0 ? rows.length : apart;
       for (const row of rows.slice(0, Math.min(until, MOST_OUTPUTS))) {
-        if (row.a?.status !== "success") continue;
+        if (row.a?.status !== "success" || row.a.parentId !== undefined) continue;
         const [one, other] = await Promise.all(
           [a, b].map((run) =>
             api.payload(api.payloadPath(run.executionId, row.nodeId, "output"), LARGEST).catch(() => null),
