@@ -93,19 +93,34 @@ async def _median(trip: Callable[[], Awaitable[None]], times: int) -> float:
 
 
 async def _cores(directory: Path) -> Row:
-    """A map whose items compute: with one process, and with two."""
-    taken: dict[int, list[float]] = {1: [], 2: []}
-    for _ in range(3):
-        for processes, times in taken.items():
-            times.append(await _mapped(directory, processes))
-    one, two = (statistics.median(times) for times in taken.values())
+    """A map whose items compute, with one process and with two; and the same in bare processes, for what the machine gives."""
+    rounds = [
+        (await _mapped(directory, 1), await _mapped(directory, 2), await _bare(1), await _bare(2)) for _ in range(3)
+    ]
+    one, two, bare_one, bare_two = (statistics.median(column) for column in zip(*rounds, strict=True))
+    gain, bare = one / two, bare_one / bare_two
     return Row(
         f"a map over {ITEMS} items of {BURN} s of processor time each, 2 processes",
-        f"{one / two:.2f} x one process",
-        f"{two:.2f} s; one process {one:.2f} s",
+        f"{gain:.2f} x one process",
+        f"{two:.2f} s; one process {one:.2f} s; bare processes {bare:.2f} x",
         ">= 1.8 x",
-        one / two >= 1.8,
+        gain >= 1.8,
     )
+
+
+async def _bare(processes: int) -> float:
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        await asyncio.gather(*(loop.run_in_executor(pool, _burn, 0.05) for _ in range(processes * 2)))
+        began = time.perf_counter()
+        await asyncio.gather(*(loop.run_in_executor(pool, _burn, BURN) for _ in range(ITEMS)))
+        return time.perf_counter() - began
+
+
+def _burn(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        sum(range(1_000))
 
 
 async def _mapped(directory: Path, processes: int) -> float:
