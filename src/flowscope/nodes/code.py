@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -63,25 +64,46 @@ async def code(config: Code, input: JSON, context: NodeContext) -> JSON:
     returns. The sandbox knows most of the language and the modules `json`, `re`, `math`, `datetime`, `random` and
     a few more, but neither files nor network nor packages. Off unless `FLOWSCOPE_CODE_NODE=1`."""
     require_switched_on(context, "code")
-    worker: list[int] = []
-    printed = Printed(context)
+    worker, printed = _Worker(), Printed(context)
     names = {**config.values, "input": input, "items": items_in(input)}
     running = asyncio.get_running_loop().run_in_executor(_threads(), _run, config.code, names, printed, worker)
     try:
         answer = await asyncio.shield(running)
     except asyncio.CancelledError:
-        for pid in worker:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(NodeError):
-            await asyncio.shield(running)
+        worker.stop()
         raise
     finally:
         printed.end()
     return json_text.plain(answer, "code")
 
 
-def _run(source: str, names: dict[str, JSON], printed: Printed, worker: list[int]) -> Any:
+class _Worker:
+    """The process that runs one piece of code, once there is one. Stopping it holds also before there is."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._stopped = False
+
+    def begin(self, pid: int) -> bool:
+        """Whether the code may still begin."""
+        with self._lock:
+            self._pid = pid
+            return not self._stopped
+
+    def end(self) -> None:
+        with self._lock:
+            self._pid = 0
+
+    def stop(self) -> None:
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            self._stopped = True
+            if self._pid:
+                os.kill(self._pid, signal.SIGKILL)
+
+
+def _run(source: str, names: dict[str, JSON], printed: Printed, worker: _Worker) -> Any:
+    """In a thread: the library's interface for event loops can abort the interpreter while that shuts down."""
     import pydantic_monty as monty  # not for those who run no code: it takes a tenth of a second
 
     limits: monty.ResourceLimits = {
@@ -91,9 +113,12 @@ def _run(source: str, names: dict[str, JSON], printed: Printed, worker: list[int
     }
     try:
         with monty.Monty(max_processes=1) as pool, pool.checkout(limits=limits) as session:
-            if session.worker_pid is not None:
-                worker.append(session.worker_pid)
-            return session.feed_run(source, inputs=names, print_callback=lambda _, text: printed.add(text))
+            try:
+                if not worker.begin(session.worker_pid or 0):
+                    return None
+                return session.feed_run(source, inputs=names, print_callback=lambda _, text: printed.add(text))
+            finally:
+                worker.end()
     except monty.MontySyntaxError as error:
         raise _failed(f"code: {error.display('type-msg')}{_line(error)}", "BAD_CODE") from None
     except monty.MontyRuntimeError as error:

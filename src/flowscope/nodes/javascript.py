@@ -101,18 +101,16 @@ async def evaluate(code: str, names: dict[str, JSON], context: NodeContext, memo
         raise NodeDenied(
             "javascript: its engine is not installed: pip install 'flowscope[javascript]'", code="NOT_INSTALLED"
         )
-    loop = asyncio.get_running_loop()
-    reader, writer = await asyncio.open_connection(
-        sock=await loop.run_in_executor(None, house.enter), limit=MOST_ANSWER
-    )
+    reader, writer = await _entered()
     printed, pid = Printed(context), 0
     request = {"code": code, "names": names, "memory": memory, "seconds": HARD_SECONDS}
     try:
-        writer.write(msgspec.json.encode(request) + b"\n")
         while line := await reader.readline():
             message = msgspec.json.decode(line, type=_Message)
-            pid = message.pid or pid
-            if message.log is not None:
+            if message.pid:  # only now that it can be killed is it told what to run
+                pid = message.pid
+                writer.write(msgspec.json.encode(request) + b"\n")
+            elif message.log is not None:
                 printed.add(message.log + "\n")
             elif message.answer is not None or message.error is not None:
                 pid = 0  # it ends by itself
@@ -129,6 +127,25 @@ async def evaluate(code: str, names: dict[str, JSON], context: NodeContext, memo
                 os.kill(pid, signal.SIGKILL)
     said = "its process ended before it answered: too much time or memory" if pid else "no process would run it"
     raise NodeError(f"code: {said}", code="CODE_CRASHED")
+
+
+async def _entered() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    entering = asyncio.get_running_loop().run_in_executor(None, house.enter)
+    try:
+        peer = await asyncio.shield(entering)
+    except asyncio.CancelledError:
+        entering.add_done_callback(_left)
+        raise
+    try:
+        return await asyncio.open_connection(sock=peer, limit=MOST_ANSWER)
+    except BaseException:
+        peer.close()
+        raise
+
+
+def _left(entering: asyncio.Future[socket.socket]) -> None:
+    if entering.exception() is None:
+        entering.result().close()
 
 
 def _answer(message: _Message, code: str, memory: int) -> JSON:

@@ -1,9 +1,9 @@
 """The process that runs JavaScript: started by `javascript.py`, by this file's path, with a socket as its standard input.
 
-The engine is compiled once, and kept beside this file's own bytecode for the next time. For each piece of code a socket arrives, and a fork of this process takes it: reads the code
-and its values, runs them, writes lines of JSON, and ends. So nothing of one run is there in the next, and a run can be
-killed alone. The fork sets its own limits before it looks at the code. When the other end of the standard input closes,
-the house ends.
+The engine is compiled once, and kept beside this file's own bytecode for the next time. For each piece of code a socket
+arrives, and a fork of this process takes it: reads the code and its values, runs them, writes lines of JSON, and ends. So
+nothing of one run is there in the next, and a run can be killed alone. The fork sets its own limits before it looks at the
+code. When the other end of the standard input closes, the house ends.
 
     in    {"code", "names", "memory", "seconds"}
     out   {"pid"}, {"log"} for each line, and at last {"answer"} (a JSON text) or {"error", "line"?}

@@ -55,7 +55,7 @@ PYTHON_HUNGER = (
     "return '%1000000000d' % 1",
     "return f'{1:1000000000}'",
     "return b'x' * 10**10",
-    "import re\nreturn re.sub('a', 'b' * 10**6, 'a' * 10**6)",
+    "import re\nreturn re.sub('a', 'b' * 10**5, 'a' * 10**4)",
     "return 'a'.center(10**10)",
     "return ','.join(['x' * 10**6] * 10**6)",
 )  # fmt: skip

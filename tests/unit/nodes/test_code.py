@@ -165,6 +165,23 @@ async def test_nothing_of_one_run_is_there_in_the_next(on: Bench) -> None:
         await on.run("code", {"code": "return seen"}, {})
 
 
+@pytest.mark.parametrize("type_", ["code", "javascript"])
+async def test_what_is_cancelled_at_once_never_runs_on(on: Bench, type_: str) -> None:
+    """However far its process has come: it is there, or is just being started, or has yet to be."""
+    endless = {"code": "while True: pass", "javascript": "for (;;);"}[type_]
+    await on.run(type_, {"code": "return 1"}, {})
+    for steps in range(30):
+        task = asyncio.create_task(on.run(type_, {"code": endless}, {}))
+        for _ in range(steps):
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with asyncio.timeout(60):
+        while workers():
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize(("type_", "source"), [("code", "while True: pass"), ("javascript", "for (;;);")])
 async def test_a_cancelled_run_is_killed(on: Bench, type_: str, source: str) -> None:
     begun = asyncio.Event()
