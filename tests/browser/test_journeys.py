@@ -216,3 +216,72 @@ def test_on_a_phone_nothing_is_out_of_reach(visit: Visit, house: House) -> None:
     page.get_by_role("button", name="Run", exact=True).click()
     status(page, "Succeeded")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_one_node_is_run_alone_and_its_output_pinned(visit: Visit, house: House) -> None:
+    house.store(QUICK)
+    page = visit().page
+    page.goto("/workflows/quick")
+    page.get_by_role("button", name="Run", exact=True).click()
+    status(page, "Succeeded")
+    card(page, "set").click(button="right")
+    page.get_by_role("menuitem", name="Run only this node").click()
+    dialog = page.get_by_role("dialog", name="Run only")
+    dialog.get_by_label("Input").fill('{"mine": 7}')
+    dialog.get_by_role("button", name="Run node").click()
+    expect(dialog.get_by_role("region", name="Output")).to_contain_text('"mine": 7')
+    dialog.get_by_role("button", name="Close").click()
+    card(page, "set").click(button="right")
+    page.get_by_role("menuitem", name="Pin its output").click()
+    expect(card(page, "set").get_by_label("Output pinned")).to_be_visible()
+    page.get_by_text("Saved · v2").wait_for()
+    (node,) = [one for one in house.ask("/api/workflows/quick")["nodes"] if one["id"] == "set"]
+    assert node["data"]["pinned"] == {"output": {"done": True}}
+
+
+def test_what_was_changed_since_a_version_is_told_and_taken_back(visit: Visit, house: House) -> None:
+    house.store(QUICK)
+    page = visit().page
+    page.goto("/workflows/quick")
+    card(page, "set").click()
+    graph_of(page).focus()
+    page.keyboard.press("d")
+    page.get_by_role("button", name="Saved · v2").click()
+    dialog = page.get_by_role("dialog", name="Versions")
+    expect(dialog).to_contain_text("1 change since version 1")
+    expect(dialog).to_contain_text("config.disabled")
+    dialog.get_by_role("button", name="Go back to it").click()
+    expect(card(page, "set")).to_have_attribute("data-disabled", "false")
+    page.get_by_text("Saved · v3").wait_for()
+
+
+def test_undo_copy_and_paste(visit: Visit, house: House) -> None:
+    house.store(QUICK)
+    visitor = visit()
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = visitor.page
+    page.goto("/workflows/quick")
+    card(page, "set").click()
+    graph_of(page).focus()
+    page.keyboard.press("Control+c")
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert [node["id"] for node in copied["nodes"]] == ["set"]
+    page.keyboard.press("Control+v")
+    expect(card(page, "set2")).to_be_visible()
+    page.keyboard.press("Control+z")
+    expect(card(page, "set2")).to_have_count(0)
+    page.keyboard.press("Control+Shift+z")
+    expect(card(page, "set2")).to_be_visible()
+
+
+def test_the_graph_is_exported_as_it_is(visit: Visit, house: House) -> None:
+    house.store(QUICK)
+    page = visit().page
+    page.goto("/workflows/quick")
+    expect(card(page, "set")).to_be_visible()
+    for kind, sign in (("JSON", '"id": "quick"'), ("SVG", "<svg")):
+        page.keyboard.press("Control+k")
+        page.get_by_placeholder("Search nodes, workflows, commands…").fill(f"Export as {kind}")
+        with page.expect_download() as saved:
+            page.keyboard.press("Enter")
+        assert sign in saved.value.path().read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ import { indexOf } from "./graph.ts";
 import { KeyHints } from "./key-hints.tsx";
 import { Minimap } from "./minimap.tsx";
 import { NodeCard } from "./node-card.tsx";
+import { NodeMenu } from "./node-menu.tsx";
 import { Palette } from "./palette.tsx";
 import { placesOf } from "./places.ts";
 import { Stage } from "./stage.ts";
@@ -41,6 +42,8 @@ export interface CanvasProps {
   /** Whether things may move at all. */
   readonly motion?: boolean;
   readonly onRunNode?: (nodeId: string) => void;
+  /** Take a node's output of the run that is shown, and keep it instead of running the node. */
+  readonly onPin?: (nodeId: string) => void;
   /** Called with what can be done from outside: look at a node, fit all, tidy. */
   readonly onReady?: (handle: CanvasHandle | null) => void;
   /** A node was opened: by Enter, or a double click. */
@@ -218,6 +221,15 @@ function Surface(props: CanvasProps) {
             onAdd={surface.addFromPalette}
             onClose={surface.closePalette}
             after={surface.palette.title}
+          />
+        )}
+        {surface.menu && (
+          <NodeMenu
+            x={surface.menu.x}
+            y={surface.menu.y}
+            title="Node"
+            entries={surface.menuEntries()}
+            onClose={surface.closeMenu}
           />
         )}
         {surface.outline && (

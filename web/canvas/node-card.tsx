@@ -6,7 +6,7 @@ import { memo, type ReactNode, useSyncExternalStore } from "react";
 import { useIsSelected, useNodeRow, useNow } from "../execution/react/hooks.ts";
 import type { NodeRow } from "../execution/run-store.ts";
 import { ERROR, IDLE, RUNNING, STATUSES, statusOf } from "../execution/status.ts";
-import type { WorkflowNode } from "../protocol/document.ts";
+import type { NodeType, WorkflowNode } from "../protocol/document.ts";
 import { count, duration, growing } from "../theme/format.ts";
 import { NodeBadge } from "../theme/status.tsx";
 import { useCanvas } from "./context.ts";
@@ -14,6 +14,7 @@ import { glyphOf } from "./glyphs.ts";
 import { type Graph, nodeOf, titleOf } from "./graph.ts";
 import { isContainer } from "./places.ts";
 import { isNamed, portOffset, portsOf } from "./ports.ts";
+import { summaryOf } from "./summary.ts";
 
 export type CardNode = Node<Record<string, never>, "card">;
 
@@ -54,7 +55,7 @@ function Card({ graph, node }: { graph: Graph; node: WorkflowNode }) {
       {row && code !== IDLE ? (
         <Foot row={row} container={container} />
       ) : (
-        <Rest node={node} wrong={wrong?.[0]?.message} />
+        <Rest node={node} type={type} wrong={wrong?.[0]?.message} />
       )}
       {row && container && row.total > 0 && <HeatStrip row={row} />}
       {code === ERROR && <span className="rev-corner" aria-hidden />}
@@ -101,10 +102,18 @@ function kindLine(row: NodeRow | null, kind: string): ReactNode {
   return kind;
 }
 
-function Rest({ node, wrong }: { node: WorkflowNode; wrong: string | undefined }) {
+function Rest({
+  node,
+  type,
+  wrong,
+}: {
+  node: WorkflowNode;
+  type: NodeType | undefined;
+  wrong: string | undefined;
+}) {
   if (wrong) return <span className="rev-foot rev-foot-problem">{wrong}</span>;
   if (node.data.config?.disabled === true) return <span className="rev-foot">Disabled</span>;
-  return <span className="rev-foot" />;
+  return <span className="rev-foot rev-summary">{summaryOf(node, type)}</span>;
 }
 
 function Foot({ row, container }: { row: NodeRow; container: boolean }) {

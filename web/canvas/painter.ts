@@ -17,6 +17,7 @@ import type { Box } from "./geometry.ts";
 import { type Graph, titleOf } from "./graph.ts";
 import type { Colours } from "./palette-colours.ts";
 import type { Catalogue, Places } from "./places.ts";
+import { summaryOf } from "./summary.ts";
 
 export const NEAR_ZOOM = 0.45;
 export const FAR_ZOOM = 0.18;
@@ -330,7 +331,11 @@ function nearText(
     y + 39,
   );
   const row = store?.row(node.id);
-  if (!row || code === IDLE) return;
+  if (!row || code === IDLE) {
+    context.fillStyle = colours.faint;
+    context.fillText(fitted(context, summaryOf(node, catalogue.get(node.data.type)), w - 27), x + 15, y + 66);
+    return;
+  }
   context.font = `500 12px ${colours.font}`;
   context.fillStyle = colours.inks[code];
   context.fillText(labelOf(code, row.detail), x + 36, y + 66);

@@ -23,7 +23,7 @@ import {
   useSyncExternalStore,
 } from "react";
 import { useSelected } from "../execution/react/hooks.ts";
-import { ERROR } from "../execution/status.ts";
+import { ERROR, SUCCESS } from "../execution/status.ts";
 import type { NodeType, WorkflowNode } from "../protocol/document.ts";
 import type { CanvasProps } from "./canvas.tsx";
 import { edgesOf } from "./edges.ts";
@@ -32,6 +32,7 @@ import { BODY_HEADER, BODY_PADDING, type Box, CARD_HEIGHT, CARD_WIDTH, GAP_X } f
 import { indexOf, nodeOf, titleOf, withBodies } from "./graph.ts";
 import { tidy } from "./layout.ts";
 import { neighbour } from "./neighbours.ts";
+import type { MenuEntry } from "./node-menu.tsx";
 import { placesOf } from "./places.ts";
 import { portsOf } from "./ports.ts";
 import type { Stage } from "./stage.ts";
@@ -81,6 +82,8 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
   const [marquee, setMarquee] = useState<Box | null>(null);
   const [notice, setNotice] = useState("");
   const [hints, setHints] = useState(false);
+  const [connecting, setConnecting] = useState("");
+  const [menu, setMenu] = useState<{ id: string; x: number; y: number } | null>(null);
   const [outline, setOutline] = useState(false);
   const toggleOutline = useCallback(() => setOutline((shown) => !shown), []);
   const marqueeFrom = useRef<{ x: number; y: number } | null>(null);
@@ -277,6 +280,25 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
     }
   }, [editor, selection]);
 
+  const openMenu = useCallback(
+    (id: string, clientX: number, clientY: number) => {
+      const box = wrapper.current?.getBoundingClientRect();
+      if (!box) return;
+      const [x, y] = [
+        Math.min(clientX - box.left, box.width - 260),
+        Math.min(clientY - box.top, box.height - 300),
+      ];
+      setMenu({ id, x: Math.max(8, x), y: Math.max(8, y) });
+    },
+    [wrapper],
+  );
+  const openMenuOfSelected = useCallback(() => {
+    const card = wrapper.current
+      ?.querySelector(`[data-node="${CSS.escape(selection.primary)}"]`)
+      ?.getBoundingClientRect();
+    if (card) openMenu(selection.primary, card.left + 40, card.top + 40);
+  }, [wrapper, selection, openMenu]);
+
   useEffect(() => {
     onReady?.({ show, fit, tidy: arrangeAll, nextError, openPalette: () => openPalette(), toggleOutline });
     return () => onReady?.(null);
@@ -300,6 +322,11 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
       onNodeDoubleClick: (_, node) => {
         if (stage?.far) show(node.id);
         else onOpen?.(node.id);
+      },
+      onNodeContextMenu: (event, node) => {
+        event.preventDefault();
+        if (!selection.ids.has(node.id)) selection.select(node.id);
+        openMenu(node.id, event.clientX, event.clientY);
       },
       onPaneClick: (event) => {
         if (!stage || !wrapper.current) return;
@@ -377,7 +404,7 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
         });
       },
     };
-  }, [stage, settle, selection, editor, catalogue, wrapper, show, say, onOpen, openPalette, props]);
+  }, [stage, settle, selection, editor, catalogue, wrapper, show, say, onOpen, openPalette, openMenu, props]);
 
   // --- pointer, keys, clipboard, drop ---
 
@@ -482,6 +509,7 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
             "=": () => void flow.zoomIn({ duration: 120 }),
             "-": () => void flow.zoomOut({ duration: 120 }),
             o: toggleOutline,
+            ContextMenu: () => openMenuOfSelected(),
             "?": () => setHints((shown) => !shown),
           }[key];
         })();
@@ -542,9 +570,34 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
     say,
     insert,
     toggleOutline,
+    openMenuOfSelected,
   ]);
 
-  const [connecting, setConnecting] = useState("");
+  const entriesOf = (id: string): MenuEntry[] => {
+    const node = nodeOf(editor.graph, id);
+    const entries: MenuEntry[] = [];
+    const offer = (label: string, run: () => void, keys = "") =>
+      entries.push({ label, run, ...(keys ? { keys } : {}) });
+    if (!node) return [];
+    offer("Open", () => onOpen?.(id), "Enter");
+    if (props.onRunNode && catalogue.get(node.data.type)?.role === "task")
+      offer("Run only this node", () => props.onRunNode?.(id));
+    if (editor.readOnly) return entries;
+    offer("Add a node after it", () => openPalette(), "N");
+    offer("Connect to…", () => setConnecting(id), "C");
+    if (node.data.pinned !== undefined)
+      offer("Unpin its output", () => editor.setData(id, { pinned: undefined }, "unpin"));
+    else if (props.onPin && store?.row(id)?.code === SUCCESS)
+      offer("Pin its output", () => props.onPin?.(id));
+    offer(node.data.config?.disabled === true ? "Enable" : "Disable", toggleDisabled, "D");
+    offer(
+      "Duplicate",
+      () => selection.set(editor.paste(editor.copy(selection.ids), { x: 36, y: 36 })),
+      "Ctrl D",
+    );
+    offer("Delete", removeSelected, "Del");
+    return entries;
+  };
   return {
     held,
     far,
@@ -556,6 +609,12 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
     notice,
     hints,
     setHints,
+    menu,
+    menuEntries: () => (menu ? entriesOf(menu.id) : []),
+    closeMenu: () => {
+      setMenu(null);
+      wrapper.current?.focus({ preventScroll: true });
+    },
     outline,
     toggleOutline,
     show,

@@ -61,7 +61,7 @@ function Editing({ stored }: { stored: StoredWorkflow }) {
     <>
       <TopBar actions={<RunActions store={store} start={start} problems={draft.problems} />}>
         <WorkflowName editor={editor} />
-        <SaveState draft={draft} />
+        <SaveState editor={editor} draft={draft} />
         {store && light && <RunStatusLine store={store} light={light} />}
       </TopBar>
       <Workbench editor={editor} store={store} stale={stale} problems={draft.problems} />

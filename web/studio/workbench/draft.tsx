@@ -1,12 +1,14 @@
 /** The draft on the server: saved a moment after each change, as another version; never over somebody else's. */
 
-import { useEffect, useMemo, useSyncExternalStore } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import type { Editor } from "../../canvas/editor.ts";
 import { documentOf, type Graph } from "../../canvas/graph.ts";
 import { located } from "../../canvas/problems.ts";
 import { type Api, ApiError, type StoredWorkflow } from "../../execution/api.ts";
 import type { Problem } from "../../protocol/document.ts";
 import { useServices } from "../services.tsx";
+
+const Versions = lazy(async () => ({ default: (await import("./versions.tsx")).Versions }));
 
 const SAVE_AFTER = 800;
 
@@ -129,7 +131,8 @@ export function useDraft(editor: Editor, stored: StoredWorkflow): Draft {
 }
 
 /** Whether what is on the screen is saved, and whether it is what triggers run. */
-export function SaveState({ draft }: { draft: Draft }) {
+export function SaveState({ editor, draft }: { editor: Editor; draft: Draft }) {
+  const [versions, setVersions] = useState(false);
   useSyncExternalStore(draft.subscribe, draft.revision);
   if (draft.state === "conflict") {
     return (
@@ -157,7 +160,19 @@ export function SaveState({ draft }: { draft: Draft }) {
       className="flex items-center gap-2 whitespace-nowrap text-faint max-md:hidden"
       data-save={draft.state}
     >
-      {word}
+      <button
+        type="button"
+        className="rounded px-1 hover:bg-hover hover:text-text"
+        title="Versions, and what has changed"
+        onClick={() => setVersions(true)}
+      >
+        {word}
+      </button>
+      {versions && (
+        <Suspense fallback={null}>
+          <Versions editor={editor} draft={draft} onClose={() => setVersions(false)} />
+        </Suspense>
+      )}
       {draft.state === "saved" && draft.activeVersion !== draft.version && draft.problems.length === 0 && (
         <button
           type="button"

@@ -13,6 +13,7 @@ import type { Editor } from "../../canvas/editor.ts";
 import { nodeOf } from "../../canvas/graph.ts";
 import { byNode } from "../../canvas/problems.ts";
 import type { CanvasHandle } from "../../canvas/surface.ts";
+import type { Api } from "../../execution/api.ts";
 import { usePrimary } from "../../execution/react/hooks.ts";
 import type { RunStore } from "../../execution/run-store.ts";
 import { Selection } from "../../execution/selection.ts";
@@ -22,6 +23,7 @@ import { Split } from "../split.tsx";
 import { useCanvasCommands } from "./canvas-commands.ts";
 
 const Inspector = lazy(async () => ({ default: (await import("../../inspector/inspector.tsx")).Inspector }));
+const Trial = lazy(async () => ({ default: (await import("./trial.tsx")).Trial }));
 const Dock = lazy(async () => ({ default: (await import("../../timeline/dock.tsx")).Dock }));
 
 export interface WorkbenchProps {
@@ -30,14 +32,14 @@ export interface WorkbenchProps {
   /** What is shown is not live: nothing may look as if it ran. */
   readonly stale: boolean;
   readonly problems: readonly Problem[];
-  readonly onRunNode?: (nodeId: string) => void;
   readonly banner?: ReactNode;
 }
 
-export function Workbench({ editor, store, stale, problems, onRunNode, banner }: WorkbenchProps) {
+export function Workbench({ editor, store, stale, problems, banner }: WorkbenchProps) {
   const services = useServices();
   const selection = useUrlSelection(editor);
   const primary = usePrimary(selection);
+  const [tried, setTried] = useState("");
   const [handle, setHandle] = useState<CanvasHandle | null>(null);
   useCanvasCommands(editor, store, handle, services);
   const marked = useMemo(() => byNode(problems), [problems]);
@@ -56,8 +58,16 @@ export function Workbench({ editor, store, stale, problems, onRunNode, banner }:
         catalogue={services.catalogue}
         onReady={setHandle}
         onOpen={openInspector}
-        {...(onRunNode ? { onRunNode } : {})}
+        onRunNode={setTried}
+        {...(store && !editor.readOnly
+          ? { onPin: (id: string) => void pin(services.api, editor, store, id) }
+          : {})}
       />
+      {tried && (
+        <Suspense fallback={null}>
+          <Trial editor={editor} nodeId={tried} store={store} onClose={() => setTried("")} />
+        </Suspense>
+      )}
     </>
   );
   // The canvas stays the same one whatever opens and closes around it.
@@ -116,6 +126,12 @@ export function Workbench({ editor, store, stale, problems, onRunNode, banner }:
       </Split>
     </main>
   );
+}
+
+/** The node answers with what it gave in this run, in every manual run from now on, until it is unpinned. */
+async function pin(api: Api, editor: Editor, store: RunStore, nodeId: string): Promise<void> {
+  const output = await api.nodePayload(store.executionId, nodeId, "output");
+  editor.setData(nodeId, { pinned: { output } }, "pin the output");
 }
 
 /** The keys go to the inspector: it is there already, because the node is selected. */
