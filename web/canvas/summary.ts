@@ -33,16 +33,17 @@ export function summaryOf(node: WorkflowNode, type: NodeType | undefined): strin
     ...known.filter((field) => field in config && !SAYS_LITTLE.has(field)),
   ];
   for (const field of fields) {
-    const text = brief(config[field], type?.schema.properties?.[field]?.format === "password");
+    const value = config[field];
+    const text = brief(value, type?.schema.properties?.[field]?.format === "password", field);
     if (text) return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
   }
   return "";
 }
 
-function brief(value: Json | undefined, secret: boolean): string {
+function brief(value: Json | undefined, secret: boolean, field: string): string {
   if (secret || value === undefined || value === null || value === false || value === "") return "";
   if (typeof value === "string") return value.replace(/\s+/g, " ").trim();
-  if (typeof value !== "object") return String(value);
+  if (typeof value !== "object") return `${field} ${value}`;
   if (Array.isArray(value)) return value.map(condition).filter(Boolean).join(" and ");
   return Object.keys(value).join(", ");
 }

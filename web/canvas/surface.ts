@@ -86,6 +86,8 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
   const [menu, setMenu] = useState<{ id: string; x: number; y: number } | null>(null);
   const [outline, setOutline] = useState(false);
   const toggleOutline = useCallback(() => setOutline((shown) => !shown), []);
+  /** Somebody has moved the view: from then on it is theirs. */
+  const touched = useRef(false);
   const marqueeFrom = useRef<{ x: number; y: number } | null>(null);
   const dragFrom = useRef<{ x: number; y: number; ids: Set<string> } | null>(null);
 
@@ -148,6 +150,7 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
     (x: number, y: number, zoom?: number) => {
       if (!stage) return;
       const { width, height } = stage.size;
+      touched.current = true;
       const wanted = zoom ?? stage.view.zoom;
       goTo({ zoom: wanted, x: width / 2 - x * wanted, y: height / 2 - y * wanted }, zoom !== undefined);
     },
@@ -187,9 +190,10 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
   );
   /** The canvas has become smaller: what is selected stays to be seen. */
   const keepInView = useCallback(() => {
+    if (!touched.current) fit(false);
     settle();
     if (selection.ids.size === 1) step(selection.primary);
-  }, [settle, selection, step]);
+  }, [settle, selection, step, fit]);
   const fitted = useRef<Stage | null>(null);
   useEffect(() => {
     if (!stage || fitted.current === stage) return;
@@ -313,7 +317,10 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
       else selection.select(id);
     };
     return {
-      onMove: (_, view) => stage?.setView(view),
+      onMove: (event, view) => {
+        if (event) touched.current = true;
+        stage?.setView(view);
+      },
       onMoveEnd: (_, view) => {
         stage?.setView(view);
         settle();
