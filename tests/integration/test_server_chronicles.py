@@ -137,6 +137,16 @@ async def test_a_replay_can_be_read_as_a_stream(server: Client) -> None:
     assert ("NODE_UPDATE", "pending") in types
 
 
+async def test_a_replay_of_a_run_that_goes_on_ends_where_that_is(server: Client) -> None:
+    """R-03."""
+    await server.stored(START, node("ask", "wait", signal="go"), id="waits")
+    await server.execute("waits", executionId="waits")
+    address = "/api/executions/waits/replay"
+    async with server.stream("GET", address, params={"speed": 1000}) as response:
+        lines = [line async for line in response.aiter_lines()]
+    assert any('"detail":"waiting"' in line for line in lines)
+
+
 async def test_what_makes_no_sense_is_refused(server: Client) -> None:
     execution_id = await failed_run(server)
     replays = f"/api/executions/{execution_id}/replays"

@@ -63,6 +63,8 @@ class Channel:
         self.told = translator.seq
         self.pending: list[Encoded] = []
         self.progress: dict[str, tuple[int, str]] = {}
+        self.final = 0
+        """Of a replay, the last event there will be; 0: what is to come is not known."""
         self._snapshot: tuple[Parcel, ...] = ()
         self._snapshot_seq = -1
 
@@ -76,7 +78,7 @@ class Channel:
 
     @property
     def ended(self) -> bool:
-        return self.translator.view.ended
+        return self.translator.view.ended or bool(self.final and self.seq >= self.final)
 
     def publish(self, events: Sequence[Any]) -> None:
         """Events have become durable, the next after `seq`; those before it are dropped."""

@@ -92,7 +92,9 @@ class Replaying:
     def channel(self, tail_bytes: int) -> Channel:
         """What its viewers share, as it is now; blocking."""
         view = self.chronicle.view_at(self.seq, self.replay_id)
-        return Channel(Translator(self.replay_id, self.chronicle.shape, view), Tail(view.seq, tail_bytes))
+        channel = Channel(Translator(self.replay_id, self.chronicle.shape, view), Tail(view.seq, tail_bytes))
+        channel.final = self.chronicle.last_seq
+        return channel
 
     def seek(self, seq: int) -> None:
         self.seq = min(max(seq, 1), self.chronicle.last_seq)

@@ -28,7 +28,10 @@ _REFUSALS: Final = {
 }
 
 ANY: Final[Responses] = {status: {"model": schemas.Problem, "description": text} for status, text in _REFUSALS.items()}
-MISSING: Final[Responses] = {404: {"model": schemas.Problem, "description": "There is no such thing"}}
+MISSING: Final[Responses] = {
+    404: {"model": schemas.Problem, "description": "There is no such thing"},
+    410: {"model": schemas.Problem, "description": "There was, and it has been pruned"},
+}
 CONFLICT: Final[Responses] = {409: {"model": schemas.Problem, "description": "Not in the state it is in"}}
 
 
