@@ -26,7 +26,7 @@ from .live_house import CROWDED, FAILING, RICH, STEPS, House, house
 
 WAYS: dict[str, tuple[Feed, ...]] = {"websocket": (socket_feed,), "sse": (stream_feed,)}
 AT_ONCE = 24
-LIMIT = 60
+LIMIT = 180
 """Seconds after which a test that waits for a fact gives up."""
 
 way = pytest.mark.parametrize("way", WAYS)

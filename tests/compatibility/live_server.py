@@ -83,7 +83,7 @@ class Client(httpx.AsyncClient):
         """Wait for the next commit of any execution."""
         committed = asyncio.Event()
         self.services.engine.orchestrator.publishers.append(_Bell(committed))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await committed.wait()
 
     async def until(self, execution_id: str, status: str) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Client(httpx.AsyncClient):
 
         unsubscribe = manager.subscribe(execution_id, look)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await reached.wait()
         finally:
             unsubscribe()
@@ -110,7 +110,7 @@ async def serving(data: Path | None = None, **settings: Any) -> AsyncIterator[Cl
     """The whole server; by default everything is in memory."""
     chosen = replace(Settings.from_environment({}, data_dir=data), grace=1.0, **settings)
     app: FastAPI = create_app(chosen)
-    async with listening(app) as address, Client(base_url=f"http://{address}", timeout=20) as client:
+    async with listening(app) as address, Client(base_url=f"http://{address}", timeout=60) as client:
         client.app = app
         client.services = app.state.flowscope
         client.address = address

@@ -11,7 +11,7 @@ from typing import Any
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 ENDED = ("success", "failed", "cancelled")
 

@@ -202,15 +202,16 @@ async def test_the_visual_of_each_status(server: Client) -> None:
 async def test_progress_has_a_badge(server: Client) -> None:
     states = server.services.state_manager
     states.initialize_execution("theirs", "w", 1)
-    states.update_node_state("theirs", "a", "A", "running")
     await states.settled("theirs")
     async with watching(server.address, "theirs") as client:
         await client.until("EXECUTION_SNAPSHOT")
         state = {"status": "running", "nodeName": "A", "progress": 40}
         server.services.visualization.broadcast_node_update("theirs", "a", state)
         update = (await client.until("NODE_UPDATE", nodeId="a", progress=40))["data"]
-    assert {"label": "Progress", "value": "40%"} in update["visual"]["badges"]
-    assert update["status"] == "running" and "seq" not in update
+        assert {"label": "Progress", "value": "40%"} in update["visual"]["badges"]
+        assert update["status"] == "running" and "seq" not in update
+        server.services.visualization.broadcast_node_update("theirs", "a", state | {"progress": 70})
+        await client.until("NODE_UPDATE", nodeId="a", progress=70)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ async def called(*arguments: str, key: str = "") -> AsyncIterator[asyncio.subpro
 
 async def done(*arguments: str, key: str = "") -> tuple[int, str, str]:
     """The exit code, stdout and stderr."""
-    async with called(*arguments, key=key) as process, asyncio.timeout(60):
+    async with called(*arguments, key=key) as process, asyncio.timeout(150):
         out, errors = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), errors.decode()
@@ -84,7 +84,7 @@ async def test_watch_joins_a_run_and_stays_to_its_end() -> None:
             await _watched(server)
             address = f"/api/executions/{execution_id}/signal"
             await server.post(address, json={"name": "go", "payload": {"ok": True}})
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(150):
                 printed, _ = await process.communicate()
         assert process.returncode == 0
         assert json.loads(printed)["output"] == {"ok": True}
@@ -100,7 +100,7 @@ async def test_who_stops_watching_stops_nothing() -> None:
         async with called("watch", execution_id, "--url", f"http://{server.address}") as process:
             await _watched(server)
             process.send_signal(signal.SIGINT)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(150):
                 _, errors = await process.communicate()
         assert process.returncode == 130
         assert f"flowscope watch {execution_id}" in errors.decode()
@@ -132,6 +132,6 @@ async def test_an_execution_nobody_knows_is_one_sentence() -> None:
 
 async def _watched(server: Client) -> None:
     """Somebody has come to watch."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         while not server.services.visualization.get_stats()["totalConnections"]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

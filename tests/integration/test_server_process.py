@@ -20,6 +20,9 @@ import websockets
 
 from compatibility.live_server import node
 
+PATIENCE = 120.0
+"""Seconds after which what is waited for will not come any more; a busy machine takes a while to start a process."""
+
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "import sys; from flowscope.cli import main; sys.exit(main())", *arguments]
@@ -38,7 +41,7 @@ async def start(*arguments: str, **environment: str) -> asyncio.subprocess.Proce
 async def said(*arguments: str, **environment: str) -> tuple[int, str]:
     """The exit code, and stderr."""
     process = await start(*arguments, **environment)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         _, errors = await process.communicate()
     assert process.returncode is not None
     return process.returncode, errors.decode()
@@ -50,7 +53,7 @@ async def running(data: Path, **environment: str) -> AsyncIterator[tuple[asyncio
     process = await start("serve", "--port", "0", "--no-open", "--data", str(data), **environment)
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             line = (await process.stdout.readline()).decode()
         assert "http://127.0.0.1:" in line, line
         yield process, line.split("http://")[1].split(",")[0].strip()
@@ -62,7 +65,10 @@ async def running(data: Path, **environment: str) -> AsyncIterator[tuple[asyncio
 
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
 async def test_it_stops_in_order_and_tells_viewers_to_come_back(tmp_path: Path, which: signal.Signals) -> None:
-    async with running(tmp_path) as (process, address), httpx.AsyncClient(base_url=f"http://{address}") as client:
+    async with (
+        running(tmp_path) as (process, address),
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=PATIENCE) as client,
+    ):
         document = {
             "id": "flow",
             "nodes": [node("start", "manual_trigger"), node("nap", "wait", duration=40_000)],
@@ -70,7 +76,7 @@ async def test_it_stops_in_order_and_tells_viewers_to_come_back(tmp_path: Path, 
         }
         assert (await client.post("/api/workflows", json=document)).status_code == 201
         body = {"workflowId": "flow", "executionId": "e1"}
-        waiting = asyncio.create_task(client.post("/api/execute-workflow", json=body, timeout=30))
+        waiting = asyncio.create_task(client.post("/api/execute-workflow", json=body, timeout=PATIENCE))
         begun = asyncio.Event()
         stream = asyncio.create_task(_read_on(f"http://{address}/api/executions/e1/stream", begun))
         async with websockets.connect(f"ws://{address}/ws/executions?executionId=e1") as viewer:
@@ -88,17 +94,20 @@ async def test_it_stops_in_order_and_tells_viewers_to_come_back(tmp_path: Path, 
         assert answer.status_code == 503
         assert answer.json()["executionId"] == "e1"
         await stream
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert await process.wait() == 0
     # Whoever looks again after the restart sees it as it was, and going on.
-    async with running(tmp_path) as (_, address), httpx.AsyncClient(base_url=f"http://{address}") as client:
+    async with (
+        running(tmp_path) as (_, address),
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=PATIENCE) as client,
+    ):
         assert (await client.get("/api/executions/e1")).json()["status"] in ("running", "waiting")
         assert (await client.get("/api/workflows/flow")).json()["version"] == 1
 
 
 async def _read_on(address: str, begun: asyncio.Event) -> None:
     """A stream, from when there is one, to its end."""
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
         while not begun.is_set():
             async with client.stream("GET", address) as response:
                 if response.status_code == 200:
@@ -137,7 +146,10 @@ async def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     process = await start("keys", "create", "studio", "--scope", "admin", "--data", str(tmp_path))
     text = (await process.communicate())[0].decode().strip()
     assert text.startswith("fsk_")
-    async with running(tmp_path) as (_, address), httpx.AsyncClient(base_url=f"http://{address}") as client:
+    async with (
+        running(tmp_path) as (_, address),
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=PATIENCE) as client,
+    ):
         assert (await client.get("/api/keys")).status_code == 401
         assert (await client.get("/api/keys", headers={"x-api-key": text})).json()["keys"][0]["name"] == "studio"
         assert (await said("keys", "revoke", "studio", "--data", str(tmp_path)))[0] == 0
@@ -161,7 +173,10 @@ async def test_a_time_that_was_due_starts_one_run_though_the_server_is_killed(tm
         assert activated["active"]
         async with asyncio.timeout(60):
             assert await process.wait() == -signal.SIGKILL
-    async with running(tmp_path) as (_, address), httpx.AsyncClient(base_url=f"http://{address}") as client:
+    async with (
+        running(tmp_path) as (_, address),
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=PATIENCE) as client,
+    ):
         rows: list[dict[str, str]] = []
         async with asyncio.timeout(60):
             while len(rows) < 4:
@@ -194,7 +209,10 @@ async def test_triggers_and_approvals_from_the_command_line(tmp_path: Path) -> N
         assert process.returncode is not None
         return process.returncode, out.decode(), errors.decode()
 
-    async with running(tmp_path) as (_, address), httpx.AsyncClient(base_url=f"http://{address}") as client:
+    async with (
+        running(tmp_path) as (_, address),
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=PATIENCE) as client,
+    ):
         url = ("--url", f"http://{address}")
         await client.post("/api/workflows", json=document)
         code, out, _ = await flowscope("activate", "pay", *url)

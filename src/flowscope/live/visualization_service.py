@@ -15,6 +15,7 @@ import msgspec
 
 from flowscope.definition.workflow import JSON
 from flowscope.errors import ExecutionEnded
+from flowscope.execution.events import NodeStarted
 from flowscope.live.asgi import LiveEndpoint, Receive, Send
 from flowscope.live.guard import Authorize, LoopbackGuard, Scope
 from flowscope.live.hub import Hub, Standing
@@ -55,6 +56,8 @@ class VisualizationService:
         self.hub = Hub(store, self._clock, self.settings, standing=standing)
         guard = LoopbackGuard(self.settings.allowed_origins, self.settings.allowed_hosts)
         self.endpoint = LiveEndpoint(self.hub, authorize or guard)
+        self._early: dict[tuple[str, str], Progress] = {}
+        """Progress of reported nodes whose start is on its way to the disk."""
 
     # --- life ---
 
@@ -103,6 +106,11 @@ class VisualizationService:
 
     def publish(self, segment: Segment, events: Sequence[Any]) -> None:
         self.hub.publish(segment, events)
+        if self._early:
+            for event in events:
+                word = self._early.pop((segment.execution_id, getattr(event, "node_id", "")), None)
+                if word is not None and isinstance(event, NodeStarted):
+                    self.hub.murmur(word)
 
     def murmur(self, word: Progress | LogLine) -> None:
         self.hub.murmur(word)
@@ -125,7 +133,12 @@ class VisualizationService:
         progress = state.get("progress")
         if isinstance(progress, int | float) and state["status"] == "running":
             word = Progress(execution_id=execution_id, node_id=node_id, at=self._clock.now(), fraction=progress / 100)
-            self.hub.murmur(word)
+            view = self.state_manager.view(execution_id)
+            node = view.nodes.get(node_id) if view else None
+            if node is not None and node.status == "running":
+                self.hub.murmur(word)
+            else:
+                self._early[execution_id, node_id] = word
 
 
 class _Mounted:

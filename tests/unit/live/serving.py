@@ -23,7 +23,7 @@ from flowscope.live.settings import LiveSettings
 from flowscope.live.visualization_service import VisualizationService
 from flowscope.nodes.registry import Registry
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which a fact will not come any more."""
 
 KINDS: dict[str, Any] = {"lean": LeanProtocol, "plain": "websockets-sansio"}
