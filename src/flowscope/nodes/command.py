@@ -117,13 +117,16 @@ async def _run(program: str, config: ExecuteCommand, folder: str) -> tuple[int, 
         with contextlib.suppress(ProcessLookupError):
             os.killpg(transport.get_pid(), signal.SIGKILL)
         transport.close()
+        await asyncio.shield(course.gone)
 
 
 class _Course(asyncio.SubprocessProtocol):
-    """One process from its start on. `ended` is done when it has exited and all it said is here, or it said too much."""
+    """One process from its start on. `gone` is done when it has exited, `ended` when also all it said is here, or it said
+    too much."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, room: int) -> None:
         self.ended: asyncio.Future[None] = loop.create_future()
+        self.gone: asyncio.Future[None] = loop.create_future()
         self.output = {1: bytearray(), 2: bytearray()}
         self._room = room
         self._awaited = 3  # its exit, and the ends of both its pipes
@@ -139,9 +142,13 @@ class _Course(asyncio.SubprocessProtocol):
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         if fd:
-            self.process_exited()
+            self._one_less()
 
     def process_exited(self) -> None:
+        self.gone.set_result(None)
+        self._one_less()
+
+    def _one_less(self) -> None:
         self._awaited -= 1
         if not self._awaited and not self.ended.done():
             self.ended.set_result(None)
