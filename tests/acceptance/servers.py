@@ -81,13 +81,18 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
         home = Path(folder)
         (home / "password").write_text(server.password)
+        certificate(home)
+        (home / "localhost.key").chmod(0o600)
         as_user = _unprivileged(home)
         initdb = [
             str(binaries / "initdb"), "-D", str(home / "data"), "-U", server.username, "--auth=scram-sha-256",
             f"--pwfile={home / 'password'}", "-E", "UTF8", "--no-sync", "--locale=C",
         ]  # fmt: skip
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **as_user)
-        settings = {"fsync": "off", "unix_socket_directories": folder, "listen_addresses": "127.0.0.1"}
+        settings = {
+            "fsync": "off", "unix_socket_directories": folder, "listen_addresses": "127.0.0.1", "ssl": "on",
+            "ssl_cert_file": str(home / "localhost.pem"), "ssl_key_file": str(home / "localhost.key"),
+        }  # fmt: skip
         command = [str(binaries / "postgres"), "-D", str(home / "data"), "-p", str(server.port)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (home / "log").open("wb") as log:

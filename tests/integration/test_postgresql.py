@@ -184,6 +184,14 @@ async def test_a_cancelled_query_ends_on_the_server(shop: Shop) -> None:
             pass
 
 
+@pytest.mark.parametrize(("tls", "encrypted"), [("require", True), ("prefer", True), ("disable", False)])
+async def test_encryption(shop: Shop, tls: str, encrypted: bool) -> None:
+    connection = {**shop.server.connection, "tls": tls}
+    query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+    output = await shop.bench.run("postgresql", {"connection": connection, "query": query}, {})
+    assert output["rows"] == [{"ssl": encrypted}]
+
+
 async def test_who_may_not_in(shop: Shop) -> None:
     wrong = {**shop.server.connection, "password": "wr0ng"}
     with pytest.raises(NodeError, match="password authentication failed") as caught:

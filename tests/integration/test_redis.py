@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import ssl
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis.asyncio
 
-from acceptance.servers import free_port, redis_server
+from acceptance.servers import certificate, free_port, redis_server
 from flowscope.errors import NodeDenied, NodeError
 from flowscope.nodes import pools
 from flowscope.nodes.credentials import RedisCredential
@@ -121,6 +125,36 @@ async def test_errors(cache: Cache) -> None:
         await client.set("bytes", b"\xff\xfe")
     with pytest.raises(NodeError, match="'bytes' holds bytes that are no text in UTF-8"):
         await cache.do("get", key="bytes")
+
+
+async def _carried(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError, ssl.SSLError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+async def test_encryption(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through an end of TLS before the server; its certificate is for localhost, and for nobody else."""
+    context, authority = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+
+    async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inside, out = await asyncio.open_connection("127.0.0.1", cache.port)
+        await asyncio.gather(_carried(reader, out), _carried(inside, writer))
+
+    server = await asyncio.start_server(tunnel, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    secure = {"host": "localhost", "port": port, "password": PASSWORD, "tls": True}
+    config = {"connection": secure, "operation": "set", "key": "k", "value": "safe"}
+    assert (await cache.bench.run("redis", config, {}))["result"] is True
+    assert await cache.do("get") == "safe"
+    with pytest.raises(NodeError, match=r"127\.0\.0\.1:\d+: .*certificate"):
+        await cache.bench.run("redis", {**config, "connection": {**secure, "host": "127.0.0.1"}}, {})
+    await pools.close()
+    server.close()
+    await server.wait_closed()
 
 
 async def test_who_may_not_in(cache: Cache) -> None:
