@@ -3,6 +3,7 @@ the command line, which others on the machine can see."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,13 +120,13 @@ def _value(name: str) -> str:
 
 @contextmanager
 def _opened(data: Path | None) -> Iterator[tuple[Vault, Variables]]:
-    from flowscope.library import LibraryDatabase, Variables, Vault
-    from flowscope.server import Settings
+    # Not by way of the server's settings: these commands start sooner without it.
+    from flowscope.library import KeySettings, LibraryDatabase, Variables, Vault
 
-    settings = Settings.from_environment()
-    database = LibraryDatabase(data or settings.data_dir)
+    keys = KeySettings.from_environment(os.environ)
+    database = LibraryDatabase(data or Path(os.environ.get("FLOWSCOPE_DATA", "").strip() or ".flowscope"))
     database.start()
     try:
-        yield Vault(database, settings.sealing), Variables(database)
+        yield Vault(database, keys), Variables(database)
     finally:
         database.stop()

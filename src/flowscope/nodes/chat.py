@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from flowscope.definition.workflow import JSON
 from flowscope.errors import NodeError
@@ -41,7 +41,7 @@ class Message(NodeConfig):
 class Conversation(ModelService):
     system: str = Field("", description="What the model is to be; goes first")
     messages: list[Message] = Field(default_factory=list, description="The conversation so far")
-    prompt: str = Field("", description="What the user says; goes last")
+    prompt: str = Field("", description="What the user says; goes last. A list or an object is sent as JSON")
     temperature: float | None = Field(
         None, ge=0, le=2, description="How freely it chooses; left to the server by default"
     )
@@ -50,6 +50,11 @@ class Conversation(ModelService):
         None, description="The answer is to be JSON of this schema; it is then in `data`"
     )
     stream: bool = Field(True, description="Show the answer while it comes")
+
+    @field_validator("system", "prompt", mode="before")
+    @classmethod
+    def _as_text(cls, value: JSON) -> JSON:
+        return json_text.stringify(value) if isinstance(value, list | dict) else value
 
     @model_validator(mode="after")
     def _something_to_say(self) -> Conversation:

@@ -79,7 +79,7 @@ def asked(services: Services, live: LiveExecution, frame: Frame, number: int) ->
     attempt = Attempt(live, frame, number, binding, _unheard)
     attempt.prepare(orchestrator.payloads, orchestrator.surroundings, orchestrator.clock.now())
     config: NodeConfig = attempt.arguments["config"]
-    text = attempt.redact(config.model_dump_json(by_alias=True))
+    text = attempt.redact_json(config.model_dump_json(by_alias=True).encode())
     return type(config).model_validate_json(text)
 
 

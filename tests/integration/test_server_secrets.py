@@ -1,0 +1,208 @@
+"""Secrets, credentials and variables over HTTP and from the command line; credentials tried against real servers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
+
+from compatibility.live_server import Client, node, serving
+from flowscope.library import KeySettings
+from flowscope.library.sealing import new_key
+from flowscope.nodes.context import Surroundings
+from integration.model_server import KEY, model_server
+
+VALUE = "s3cr3t-Value-77"
+OPENED = Surroundings(allow_private_addresses=True)
+
+
+def opened(**more: Any) -> dict[str, Any]:
+    return {"surroundings": replace(OPENED, **more), "sealing": KeySettings(given=(new_key(),))}
+
+
+async def put(client: Client, path: str, **body: Any) -> int:
+    return (await client.put(path, json=body)).status_code
+
+
+async def test_a_secret_goes_in_and_never_comes_out() -> None:
+    """S-06"""
+    async with serving(**opened(secrets={"given": "from outside"})) as client:
+        assert await put(client, "/api/secrets/token", value=VALUE) == 201
+        assert await put(client, "/api/secrets/token", value=VALUE) == 200
+        listed = await client.get("/api/secrets")
+        assert [(one["name"], one["source"]) for one in listed.json()["secrets"]] == [
+            ("given", "environment"),
+            ("token", "library"),
+        ]
+        for path in ("/api/secrets", "/api/secrets/token", "/openapi.json"):
+            assert VALUE not in (await client.get(path)).text
+        assert (await client.delete("/api/secrets/token")).status_code == 204
+        gone = await client.delete("/api/secrets/token")
+        assert (gone.status_code, gone.json()["code"]) == (404, "SECRET_NOT_FOUND")
+        assert gone.json()["error"] == "There is no secret named 'token'"
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"value": "abc"}, "A secret is 4 to 65,536 characters"),
+        ({"value": ["sk-very-secret"]}, "body.value: Input should be a valid string"),
+        ({"secret": "sk-very-secret"}, "body.value: Field required"),
+    ],
+)
+async def test_what_is_refused_is_not_repeated(body: dict[str, Any], error: str) -> None:
+    async with serving(**opened()) as client:
+        response = await client.put("/api/secrets/token", json=body)
+        assert response.status_code == 422 and response.json()["error"].startswith(error)
+        assert "sk-very-secret" not in response.text
+
+
+async def test_a_new_value_is_the_next_attempts() -> None:
+    """S-03: the node tells how long what it read is, which is not the value."""
+    async with serving(**opened()) as client:
+        await client.stored(node("a", "set", fields={"n": "{{ len(secrets.token) }}", "region": "{{ vars.region }}"}))
+        for value, region in (("four", "eu"), ("sixsix", {"name": "us"})):
+            await put(client, "/api/secrets/token", value=value)
+            await put(client, "/api/variables/region", value=region)
+            answer = (await client.execute()).json()
+            assert answer["output"] == {"n": len(value), "region": region}
+        assert (await client.get("/api/variables")).json() == {"variables": {"region": {"name": "us"}}}
+        assert (await client.delete("/api/variables/region")).status_code == 204
+        assert (await client.delete("/api/variables/region")).json()["code"] == "VARIABLE_NOT_FOUND"
+        failed = await client.execute()
+        assert 'There is no key "region"' in failed.json()["error"]
+
+
+async def test_who_may() -> None:
+    """Secrets and credentials are the admins'; variables are the editors', and everybody may read them."""
+    async with serving(**opened()) as client:
+        headers = {
+            scope: {"x-api-key": client.services.keys.create(scope, scope).text}
+            for scope in ("viewer", "editor", "admin")
+        }
+        for path in ("/api/secrets", "/api/credentials"):
+            assert [(await client.get(path, headers=headers[scope])).status_code for scope in headers] == [
+                403,
+                403,
+                200,
+            ]
+        for path in ("/api/secrets/a", "/api/credentials/a/test"):
+            assert (await client.post(path, headers=headers["editor"])).status_code == 403
+        for scope, status in (("viewer", 403), ("editor", 201)):
+            put = await client.put("/api/variables/a", json={"value": 1}, headers=headers[scope])
+            assert put.status_code == status
+        assert (await client.get("/api/variables", headers=headers["viewer"])).status_code == 200
+
+
+async def test_a_credential_shows_what_is_no_secret() -> None:
+    """S-06"""
+    async with serving(**opened()) as client:
+        fields = {"host": "mail.example.com", "username": "ann", "password": VALUE}
+        assert await put(client, "/api/credentials/mail", type="smtp", fields=fields) == 201
+        listed = await client.get("/api/credentials")
+        [one] = listed.json()["credentials"]
+        assert one["fields"] == {"host": "mail.example.com", "port": 587, "security": "starttls", "username": "ann"}
+        assert one["secretFieldsSet"] == ["password"] and VALUE not in listed.text
+        types = {one["type"]: one["schema"] for one in (await client.get("/api/credential-types")).json()["types"]}
+        assert types["smtp"]["properties"]["password"]["writeOnly"] is True
+        bad = await client.put("/api/credentials/mail", json={"type": "smtp", "fields": {"hots": VALUE}})
+        assert bad.status_code == 422 and VALUE not in bad.text
+        assert "hots is no field of it. It has: host, port, security, username, password" in bad.json()["error"]
+        assert (await client.post("/api/credentials/none/test")).json()["code"] == "CREDENTIAL_NOT_FOUND"
+
+
+# --- tests of credentials ---
+
+
+class _Mailbox:
+    def __call__(self, server: Any, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+        wanted = LoginPassword(b"ann", VALUE.encode())
+        return AuthResult(success=data == wanted, handled=False)
+
+
+class _AnyPort(Controller):
+    """Takes a free port, and then knows which."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+@pytest.fixture
+def mail() -> Iterator[Controller]:
+    controller = _AnyPort(object(), "127.0.0.1", 0, authenticator=_Mailbox(), auth_require_tls=False)
+    controller.start()
+    yield controller
+    controller.stop()
+
+
+async def tried(client: Client, type: str, **fields: Any) -> dict[str, Any]:
+    assert await put(client, "/api/credentials/one", type=type, fields=fields) in (200, 201)
+    answer: dict[str, Any] = (await client.post("/api/credentials/one/test")).json()
+    return answer
+
+
+async def test_a_mail_server_is_logged_in_to(mail: Controller) -> None:
+    port = mail.port
+    place = {"host": "127.0.0.1", "port": port, "security": "none"}
+    async with serving(**opened()) as client:
+        good = await tried(client, "smtp", **place, username="ann", password=VALUE)
+        assert good["ok"] and good["message"] == f"127.0.0.1:{port}: logged in as ann"
+        bad = await tried(client, "smtp", **place, username="ann", password="wrong-password")
+        assert not bad["ok"] and bad["message"].startswith("535 ")
+        assert "wrong-password" not in str(bad)
+
+
+async def test_a_models_server_is_asked_what_it_has() -> None:
+    with model_server() as server:
+        async with serving(**opened()) as client:
+            good = await tried(client, "openai", baseUrl=server.url, apiKey=KEY)
+            assert good["ok"] and good["message"] == f"{server.url}/models answered 200 OK"
+            bad = await tried(client, "openai", baseUrl=server.url, apiKey="sk-wrong-key")
+            assert not bad["ok"] and bad["message"].endswith("answered 401 Unauthorized")
+            bearer = await tried(client, "http_bearer", token=KEY, testUrl=f"{server.url}/models")
+            assert bearer["ok"]
+            missing = await tried(client, "http_basic", username="ann", password=VALUE)
+            assert missing["message"].startswith("testUrl is empty: give an address")
+
+
+async def test_nobody_there_and_not_allowed() -> None:
+    async with serving(**opened()) as client:
+        assert not (await tried(client, "redis", host="127.0.0.1", port=1))["ok"]
+        assert not (await tried(client, "postgresql", host="127.0.0.1", port=1, database="d", username="u"))["ok"]
+    async with serving(sealing=KeySettings(given=(new_key(),))) as client:
+        answer = await tried(client, "redis", host="127.0.0.1", port=1)
+        assert answer["message"].startswith("host: 127.0.0.1 is not on the public internet")
+
+
+# --- the command line ---
+
+
+def command(data: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(data.parent / "config")}
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("flowscope")), *arguments, "--data", str(data)],
+        input=stdin, capture_output=True, text=True, env=environment, check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    made = command(data, "secrets", "set", "token", stdin=f"{VALUE}\n")
+    assert made.returncode == 0, made.stderr
+    assert f"sealed with the key in {tmp_path}/config/flowscope/" in made.stderr
+    assert VALUE not in made.stdout + made.stderr
+    assert command(data, "secrets", "list").stdout.split()[-1] == "token"
+    assert "1 value sealed anew" in command(data, "secrets", "rotate").stderr
+    again = command(data, "secrets", "remove", "tokens")
+    assert again.returncode != 0 and "There is no secret named 'tokens'" in again.stderr
+    assert command(data, "variables", "set", "limit", '{"a": 1}').returncode == 0
+    assert command(data, "variables", "list").stdout == 'limit = {"a":1}\n'
