@@ -1,0 +1,49 @@
+/** One connection for each server, shared by all that is shown of it; it closes when nothing is. */
+
+import { browserConnection, Runs } from "../execution/browser.ts";
+import type { WorkflowDocument } from "../protocol/document.ts";
+
+export type GetTicket = () => Promise<string>;
+
+/** A flowscope server, as a page on another origin reaches it. */
+export class Server {
+  readonly runs: Runs;
+  readonly #url: string;
+  readonly #tickets: { get: GetTicket | null } = { get: null };
+
+  constructor(url: string, withTickets: boolean) {
+    this.#url = url;
+    const tickets = this.#tickets;
+    const getTicket = () => tickets.get?.() ?? Promise.reject(new Error("no getTicket"));
+    const address = { url, socketPath: "/ws/executions", ...(withTickets ? { getTicket } : {}) };
+    this.runs = new Runs(browserConnection(address));
+  }
+
+  /** Use this from now on: a host's function is a new one at each of its renders. */
+  useTickets(getTicket: GetTicket | undefined): void {
+    if (getTicket) this.#tickets.get = getTicket;
+  }
+
+  /** The graph that a run runs; null where the server has none, as of a run that is only reported. */
+  async definition(executionId: string, signal: AbortSignal): Promise<WorkflowDocument | null> {
+    const url = new URL(`${this.#url}/api/executions/${encodeURIComponent(executionId)}/definition`);
+    if (this.#tickets.get) url.searchParams.set("ticket", await this.#tickets.get());
+    const answer = await fetch(url, { signal });
+    return answer.ok ? ((await answer.json()) as WorkflowDocument) : null;
+  }
+}
+
+const servers = new Map<string, Server>();
+
+/** `backendUrl` without a trailing slash; by default the page's own origin. */
+export function serverAt(backendUrl: string | undefined, getTicket: GetTicket | undefined): Server {
+  const url = (backendUrl || location.origin).replace(/\/+$/, "");
+  const key = `${url} ${getTicket ? "tickets" : ""}`;
+  let server = servers.get(key);
+  if (!server) {
+    server = new Server(url, getTicket !== undefined);
+    servers.set(key, server);
+  }
+  server.useTickets(getTicket);
+  return server;
+}

@@ -1,0 +1,2 @@
+/** For TypeScript, which wants to know what a stylesheet exports: nothing. */
+export {};
