@@ -16,6 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent
 WEB = ROOT / "web"
+HOST = ROOT / "examples" / "react-host"
 BUILT = ROOT / "src" / "flowscope" / "studio"
 STAMP = BUILT / ".hash"
 LEAST_NODE = (20, 19)
@@ -51,12 +52,13 @@ def build() -> None:
 
 
 def test() -> None:
-    """Lint, types, tests, and the build."""
+    """Lint, types, tests, and the builds."""
     install()
     for script in ("lint", "types", "test"):
         say(f"web: {script}")
         npm("run", "--silent", script)
     build()
+    package()
     browser()
 
 
@@ -75,11 +77,30 @@ def browser() -> None:
     sys.exit("The browser tests drive Chromium, which is not here and cannot be installed: install Chromium or Chrome.")
 
 
-def sources_hash() -> str:
+def package() -> None:
+    """The React package, and the example that uses it, if their sources are not those of what is there."""
+    mark = HOST / "dist" / ".hash"
+    wanted = sources_hash(HOST)
+    if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
+        return
+    install()
+    say("building the React package and its example")
+    npm("run", "--silent", "package")
+    npm("ci", "--silent", place=HOST)
+    npm("run", "--silent", "build", "--", "--logLevel", "warn", place=HOST)
+    mark.write_text(wanted, encoding="utf-8")
+
+
+def sources_hash(*more: Path) -> str:
     """Of everything that goes into the build, and of nothing else."""
     digest = hashlib.sha256()
     outside = [ROOT / "docs" / "protocol.d.ts", *sorted((ROOT / "examples").glob("*.json"))]
-    inside = (path for path in sorted(WEB.rglob("*")) if path.is_file() and "node_modules" not in path.parts)
+    inside = (
+        path
+        for folder in (WEB, *more)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not {"node_modules", "dist"} & set(path.parts)
+    )
     for path in [*inside, *outside]:
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
@@ -96,11 +117,11 @@ def install() -> None:
     mark.write_text(wanted, encoding="utf-8")
 
 
-def npm(*arguments: str) -> None:
-    """Run npm in `web/`; its failure ends this process."""
+def npm(*arguments: str, place: Path = WEB) -> None:
+    """Run npm in `web/` or there; its failure ends this process."""
     node, script = find_node()
     path = os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])
-    done = subprocess.run([str(node), str(script), *arguments], cwd=WEB, env={**os.environ, "PATH": path}, check=False)
+    done = subprocess.run([str(node), str(script), *arguments], cwd=place, env={**os.environ, "PATH": path}, check=False)
     if done.returncode:
         sys.exit(done.returncode)
 

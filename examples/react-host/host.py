@@ -1,8 +1,8 @@
 """The backend of somebody's own application: it has the key to flowscope, and its pages have not.
 
-    pip install flowscope && npm ci && npm run build
-    FLOWSCOPE_ALLOWED_ORIGINS=http://127.0.0.1:8080 flowscope serve      # elsewhere; with a key: flowscope keys create host
-    FLOWSCOPE_API_KEY=fsk_… python host.py                               # http://127.0.0.1:8080
+pip install flowscope && npm ci && npm run build
+FLOWSCOPE_ALLOWED_ORIGINS=http://127.0.0.1:8080 flowscope serve      # elsewhere; with a key: flowscope keys create host
+FLOWSCOPE_API_KEY=fsk_… python host.py                               # http://127.0.0.1:8080
 """
 
 from __future__ import annotations

@@ -58,6 +58,10 @@ class House:
         assert found, f"the server did not start: {line!r}"
         self.url = found.group(0)
 
+    def allow(self, origin: str) -> None:
+        """From the next start on, a page of that origin may ask."""
+        self._environment["FLOWSCOPE_ALLOWED_ORIGINS"] = origin
+
     def kill(self) -> None:
         """As a power cut does."""
         self._end(signal.SIGKILL)

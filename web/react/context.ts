@@ -16,7 +16,9 @@ export const WatchedContext = createContext<Watched | null>(null);
 export function useWatched(): Watched {
   const watched = useContext(WatchedContext);
   if (!watched) {
-    throw new Error("This hook speaks of an execution: use it below <RealtimeExecutionVisualizer> or <ExecutionProvider>");
+    throw new Error(
+      "This hook speaks of an execution: use it below <RealtimeExecutionVisualizer> or <ExecutionProvider>",
+    );
   }
   return watched;
 }

@@ -21,13 +21,15 @@ interface LiveGraphProps {
 export default function LiveGraph({ document, store, stale }: LiveGraphProps) {
   const editor = useMemo(() => {
     const parents = new Set(document.nodes.map((node) => node.parentId));
-    const containers = new Set(document.nodes.filter((node) => parents.has(node.id)).map((node) => node.data.type));
+    const containers = new Set(
+      document.nodes.filter((node) => parents.has(node.id)).map((node) => node.data.type),
+    );
     return new Editor(
       tidied(graphOf(document), (type) => containers.has(type)),
       true,
     );
   }, [document]);
-  const selection = useMemo(() => new Selection(), [editor]);
+  const selection = useMemo(() => new Selection(), []);
   return (
     <Canvas
       editor={editor}

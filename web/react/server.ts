@@ -20,7 +20,7 @@ export class Server {
   }
 
   /** Use this from now on: a host's function is a new one at each of its renders. */
-  useTickets(getTicket: GetTicket | undefined): void {
+  askTicketsOf(getTicket: GetTicket | undefined): void {
     if (getTicket) this.#tickets.get = getTicket;
   }
 
@@ -44,6 +44,6 @@ export function serverAt(backendUrl: string | undefined, getTicket: GetTicket | 
     server = new Server(url, getTicket !== undefined);
     servers.set(key, server);
   }
-  server.useTickets(getTicket);
+  server.askTicketsOf(getTicket);
   return server;
 }
