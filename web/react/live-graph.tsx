@@ -9,26 +9,20 @@ import type { RunStore } from "../execution/run-store.ts";
 import { Selection } from "../execution/selection.ts";
 import type { NodeType, WorkflowDocument } from "../protocol/document.ts";
 
-const NO_TYPES: ReadonlyMap<string, NodeType> = new Map();
 const NO_PROBLEMS = new Map<string, never[]>();
 
 interface LiveGraphProps {
   readonly document: WorkflowDocument;
+  readonly catalogue: ReadonlyMap<string, NodeType>;
   readonly store: RunStore | null;
   readonly stale: boolean;
 }
 
-export default function LiveGraph({ document, store, stale }: LiveGraphProps) {
+export default function LiveGraph({ document, catalogue, store, stale }: LiveGraphProps) {
   const editor = useMemo(() => {
-    const parents = new Set(document.nodes.map((node) => node.parentId));
-    const containers = new Set(
-      document.nodes.filter((node) => parents.has(node.id)).map((node) => node.data.type),
-    );
-    return new Editor(
-      tidied(graphOf(document), (type) => containers.has(type)),
-      true,
-    );
-  }, [document]);
+    const isContainer = (type: string) => catalogue.get(type)?.role === "container";
+    return new Editor(tidied(graphOf(document), isContainer), true);
+  }, [document, catalogue]);
   const selection = useMemo(() => new Selection(), []);
   return (
     <Canvas
@@ -37,7 +31,7 @@ export default function LiveGraph({ document, store, stale }: LiveGraphProps) {
       stale={stale}
       selection={selection}
       problems={NO_PROBLEMS}
-      catalogue={NO_TYPES}
+      catalogue={catalogue}
     />
   );
 }

@@ -3,7 +3,7 @@
 import { lazy, Suspense, useEffect, useState } from "react";
 import type { RunFacts, RunStore } from "../execution/run-store.ts";
 import { statusOf } from "../execution/status.ts";
-import type { WorkflowDocument } from "../protocol/document.ts";
+import type { NodeType, WorkflowDocument } from "../protocol/document.ts";
 import { duration } from "../theme/format.ts";
 import { NodeBadge, RunBadge } from "../theme/status.tsx";
 import { useWatched } from "./context.ts";
@@ -91,26 +91,35 @@ function progressText({ progress, completedNodes, totalNodes }: RunFacts): strin
   return `${progress}% complete (${completedNodes}/${totalNodes} nodes)`;
 }
 
+interface Drawn {
+  readonly document: WorkflowDocument;
+  readonly catalogue: ReadonlyMap<string, NodeType>;
+}
+
 function GraphPane() {
   const { executionId, server, store } = useWatched();
   const connection = useConnection();
   const known = store !== null && store.cursor >= 0;
-  const [document, setDocument] = useState<WorkflowDocument | null>(null);
+  const [drawn, setDrawn] = useState<Drawn | null>(null);
   // What a server does not know yet it has no definition of: ask when it has been heard.
   const heard = useExecution() !== null && known;
   useEffect(() => {
-    setDocument(null);
+    setDrawn(null);
     if (!heard) return;
-    const abort = new AbortController();
-    server.definition(executionId, abort.signal).then(setDocument, () => {});
-    return () => abort.abort();
+    let wanted = true;
+    Promise.all([server.definition(executionId), server.nodeTypes()]).then(([document, catalogue]) => {
+      if (wanted && document) setDrawn({ document, catalogue });
+    });
+    return () => {
+      wanted = false;
+    };
   }, [server, executionId, heard]);
-  if (!document) return null;
+  if (!drawn) return null;
   const stale = !connection.isLive && connection.state !== "catching-up";
   return (
     <div className="rev-visualizer-graph">
       <Suspense fallback={null}>
-        <LiveGraph document={document} store={store} stale={stale} />
+        <LiveGraph {...drawn} store={store} stale={stale} />
       </Suspense>
     </div>
   );

@@ -1,7 +1,7 @@
 /** One connection for each server, shared by all that is shown of it; it closes when nothing is. */
 
 import { browserConnection, Runs } from "../execution/browser.ts";
-import type { WorkflowDocument } from "../protocol/document.ts";
+import type { NodeType, WorkflowDocument } from "../protocol/document.ts";
 
 export type GetTicket = () => Promise<string>;
 
@@ -9,6 +9,7 @@ export type GetTicket = () => Promise<string>;
 export class Server {
   readonly runs: Runs;
   readonly #url: string;
+  #nodeTypes: Promise<ReadonlyMap<string, NodeType>> | null = null;
   readonly #tickets: { get: GetTicket | null } = { get: null };
 
   constructor(url: string, withTickets: boolean) {
@@ -25,11 +26,27 @@ export class Server {
   }
 
   /** The graph that a run runs; null where the server has none, as of a run that is only reported. */
-  async definition(executionId: string, signal: AbortSignal): Promise<WorkflowDocument | null> {
-    const url = new URL(`${this.#url}/api/executions/${encodeURIComponent(executionId)}/definition`);
-    if (this.#tickets.get) url.searchParams.set("ticket", await this.#tickets.get());
-    const answer = await fetch(url, { signal });
-    return answer.ok ? ((await answer.json()) as WorkflowDocument) : null;
+  definition(executionId: string): Promise<WorkflowDocument | null> {
+    return this.#get(`/api/executions/${encodeURIComponent(executionId)}/definition`);
+  }
+
+  /** The node types by name, for their icons; asked for once. */
+  nodeTypes(): Promise<ReadonlyMap<string, NodeType>> {
+    this.#nodeTypes ??= this.#get<{ nodes: NodeType[] }>("/api/nodes").then(
+      (answer) => new Map(answer?.nodes.map((type) => [type.type, type])),
+    );
+    return this.#nodeTypes;
+  }
+
+  async #get<Body>(path: string): Promise<Body | null> {
+    try {
+      const url = new URL(this.#url + path);
+      if (this.#tickets.get) url.searchParams.set("ticket", await this.#tickets.get());
+      const answer = await fetch(url);
+      return answer.ok ? ((await answer.json()) as Body) : null;
+    } catch {
+      return null; // the connection says what is wrong; without the graph the rest is shown
+    }
   }
 }
 

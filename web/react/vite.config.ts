@@ -1,7 +1,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-/** The package's files: React is the host's own, the rest is inside. */
+/** The package's files: React is the host's own; React Flow, which is not all ES modules, is for the host's bundler. */
 export default defineConfig({
   root: import.meta.dirname,
   plugins: [react()],
@@ -10,6 +10,6 @@ export default defineConfig({
     target: "es2022",
     cssCodeSplit: false,
     lib: { entry: "package.ts", formats: ["es"], fileName: "index", cssFileName: "realtime-visualizer" },
-    rollupOptions: { external: ["react", "react-dom", "react/jsx-runtime", "react-dom/client"] },
+    rollupOptions: { external: ["react", "react-dom", "react/jsx-runtime", "@xyflow/react"] },
   },
 });
