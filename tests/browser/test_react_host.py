@@ -63,8 +63,8 @@ def test_a_host_on_another_port_watches_a_run_with_tickets(browser: Browser, tmp
             expect(page.get_by_text("The order is on its way.")).to_be_visible()
             expect(page.locator("main > p").first).to_contain_text("React 18.")
             expect(page.locator(".execution-timeline-item.success")).to_have_count(4)
-            expect(page.locator(".workflow-node.node-status-success")).to_have_count(4)
-            expect(page.locator('.rev-visualizer-graph [data-node="pack"]')).to_be_visible()
+            expect(page.locator("main > div > .workflow-node.node-status-success")).to_have_count(4)
+            expect(page.locator(".rev-visualizer-graph .rev-canvas")).to_be_visible()
             updates = page.locator("#updates li").all_text_contents()
             assert updates.index("pack running") < updates.index("pack success")
             assert updates[-1] == "send success"
