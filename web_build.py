@@ -121,7 +121,9 @@ def npm(*arguments: str, place: Path = WEB) -> None:
     """Run npm in `web/` or there; its failure ends this process."""
     node, script = find_node()
     path = os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])
-    done = subprocess.run([str(node), str(script), *arguments], cwd=place, env={**os.environ, "PATH": path}, check=False)
+    done = subprocess.run(
+        [str(node), str(script), *arguments], cwd=place, env={**os.environ, "PATH": path}, check=False
+    )
     if done.returncode:
         sys.exit(done.returncode)
 
