@@ -157,6 +157,22 @@ async def test_a_run_may_send_all_its_external_nodes_there_p_04() -> None:
             assert await run.result() not in (os.getpid(), None)
 
 
+async def test_a_retry_runs_where_its_parent_did_p_04(tmp_path: Path) -> None:
+    """The first time the file is not there, and the first node takes too long."""
+    marker = tmp_path / "there"
+    nodes = [
+        one("go", "manual_trigger"),
+        sample("first", do="until", path=str(marker), timeout=2_000, resources="io"),
+        sample("second", do="who", resources="io"),
+    ]
+    async with engine_with() as engine:
+        run = await engine.start(chain("again", *nodes), use_worker_pool=True)
+        assert (await run.outcome()).status == "failed"
+        marker.touch()
+        again = await engine.retry(run.execution_id, confirm=["*"])
+        assert await again.result() != os.getpid()
+
+
 async def test_a_pure_node_may_be_sent_there_too_p_04() -> None:
     document = chain(
         "pure", one("go", "manual_trigger"), one("set", "set", {"fields": {"b": "{{ a + 1 }}"}, "resources": "cpu"})

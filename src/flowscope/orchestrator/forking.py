@@ -131,6 +131,7 @@ class Forks:
             fork_from=revision.from_node,
             until=revision.until,
             fired=past.fired,
+            use_worker_pool=past.use_worker_pool,
             kept=fork.choice.kept(build),
             variables=fork.choice.variables(build),
             replaced={revision.from_node: given} if given is not None and fork.replaces else {},
