@@ -23,6 +23,12 @@ BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE: Final = 60_000
 """Milliseconds after which a fact will not come any more."""
 
+ENDLESS_MOTION: Final = (
+    "() => document.getAnimations().filter("
+    "one => one.playState === 'running' && one.effect.getTiming().iterations === Infinity).length"
+)
+"""How much moves without end: what says that something runs now."""
+
 FLAGS: Final = (
     "--headless",
     "--no-sandbox",

@@ -23,13 +23,16 @@ def take(browser: Browser, directory: Path, theme: str) -> Path:
     """Run the example and take the picture while a letter is being drafted."""
     file = directory / f"studio-{theme}.png"
     with tempfile.TemporaryDirectory() as data, house(Path(data)) as made:
-        made.store(json.loads((ROOT / "examples" / "order_desk.json").read_text(encoding="utf-8")))
+        document = json.loads((ROOT / "examples" / "order_desk.json").read_text(encoding="utf-8"))
+        (letter,) = [node for node in document["nodes"] if node["id"] == "letter"]
+        letter["data"]["config"]["sleep"] = 60  # time enough to be caught
+        made.store(document)
         visitor = Visitor(browser, made.url, color_scheme=theme, viewport={"width": 1440, "height": 860})
         page = visitor.page
         page.goto(f"/workflows/order-desk?run={made.start('order-desk')}")
         light(page, "live")
         expect(card(page, "letter")).to_have_attribute("data-status", "running")
-        expect(card(page, "letter")).to_contain_text("order")
+        expect(card(page, "letter")).to_contain_text("Ada")
         page.screenshot(path=file)
         visitor.context.close()
         assert not visitor.faults, visitor.faults

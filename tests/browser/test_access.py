@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
-from browser.house import House, Visitor, card, graph_of, status
-from browser.workflows import HOSTILE, LONG, QUICK
+from browser.house import ENDLESS_MOTION, House, Visitor, card, graph_of, status
+from browser.workflows import ENDLESS, HOSTILE, LONG, QUICK
 
 Visit = Callable[..., Visitor]
 
@@ -54,9 +54,8 @@ def test_nothing_is_in_anybodys_way(visit: Visit, house: House, theme: str) -> N
 
 
 def test_nothing_moves_where_somebody_asked_for_none(visit: Visit, house: House) -> None:
-    house.store(LONG)
+    house.store(ENDLESS)
     page = visit(reduced_motion="reduce").page
-    page.goto(f"/workflows/long?run={house.start('long')}")
-    expect(card(page, "s0")).to_have_attribute("data-status", "running")
-    endless = "() => document.getAnimations().filter(one => one.effect.getTiming().iterations === Infinity).length"
-    assert page.evaluate(endless) == 0
+    page.goto(f"/workflows/endless?run={house.start('endless')}")
+    expect(card(page, "works")).to_have_attribute("data-status", "running")
+    assert page.evaluate(ENDLESS_MOTION) == 0

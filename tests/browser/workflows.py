@@ -31,7 +31,7 @@ LONG = graph(
     "long",
     [
         one("go", "manual_trigger", "Go"),
-        *(one(f"s{n}", "simulate", f"Step {n}", sleep=1.5, progress=10) for n in range(4)),
+        *(one(f"s{n}", "simulate", f"Step {n}", sleep=0.2, progress=10) for n in range(4)),
         one("end", "noop", "The end"),
     ],
     "go > s0",
@@ -40,7 +40,20 @@ LONG = graph(
     "s2 > s3",
     "s3 > end",
 )
-"""Six seconds: long enough to pull the plug."""
+
+ENDLESS = graph(
+    "endless",
+    [
+        one("go", "manual_trigger", "Go"),
+        one("before", "noop", "Before"),
+        one("works", "simulate", "Works on and on", sleep=3_600),
+        one("after", "noop", "After"),
+    ],
+    "go > before",
+    "before > works",
+    "works > after",
+)
+"""Runs until somebody cancels it: time enough to pull the plug, however slow the machine."""
 
 HOSTILE = graph(
     "hostile",
