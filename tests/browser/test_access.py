@@ -36,7 +36,7 @@ def test_nothing_is_in_anybodys_way(visit: Visit, house: House, theme: str) -> N
     clean(page)
     graph_of(page).focus()
     page.keyboard.press("n")
-    page.get_by_role("combobox").wait_for()
+    page.get_by_role("combobox", name="Search node types").wait_for()
     clean(page)
     page.keyboard.press("Escape")
     page.keyboard.press("o")

@@ -48,6 +48,8 @@ export interface Environment {
 const PING_EVERY = 3_000;
 const OPEN_WITHIN = 6_000;
 const GIVE_UP_AFTER = 2.2;
+/** A question that was not answered for so long is asked again when something shows that it is still open. */
+const ASK_AGAIN = 3_000;
 
 const UNAUTHORIZED = 4401;
 const FORBIDDEN = 4403;
@@ -60,8 +62,8 @@ export class Connection {
   readonly #subjects = new Map<string, Subject>();
   readonly #listeners = new Set<() => void>();
   readonly #refusals = new Map<string, string>();
-  /** Executions a subscription was sent for, and not answered. */
-  readonly #asked = new Set<string>();
+  /** Executions a subscription was sent for, and not answered; and when. */
+  readonly #asked = new Map<string, number>();
   #way = 0;
   #misses = 0;
   #proven = false;
@@ -195,8 +197,9 @@ export class Connection {
   }
 
   #subscribe(subject: Subject): void {
-    if (this.#asked.has(subject.executionId)) return;
-    this.#asked.add(subject.executionId);
+    const asked = this.#asked.get(subject.executionId);
+    if (asked !== undefined && this.#environment.now() - asked < ASK_AGAIN) return;
+    this.#asked.set(subject.executionId, this.#environment.now());
     subject.caughtUp = false;
     this.#link?.subscribe(subject.executionId, subject.cursor);
   }
@@ -222,7 +225,7 @@ export class Connection {
     if (!subject) return;
     const outcome = subject.receive(message);
     if (outcome === "gap") {
-      if (!this.#asked.has(subject.executionId)) this.#subscribe(subject);
+      this.#subscribe(subject);
       this.#tell();
     } else if (outcome === "applied") {
       this.#answered(subject, message);
