@@ -318,7 +318,7 @@ async def test_files_that_come_and_change_start_runs_also_over_a_restart(tmp_pat
                 )
             )
             clock.move(1_000)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0)
 
     def told(here: Place) -> list[tuple[str, str]]:
         return [(run["event"], run["path"]) for run in here.runs("watched")]

@@ -18,6 +18,10 @@ from flowscope.orchestrator.ports import LogLine, Progress, Segment
 from flowscope.orchestrator.workflow_orchestrator import WorkflowOrchestrator
 
 KINDS = ("approval", "form", "signal", "ask")
+CROWD = 256
+"""Questions of one execution beyond which those that are answered are forgotten as it goes, and not only at its end."""
+
+_NOTED = frozenset({NodeSuspended, NodeLost, ExecutionRecovered})
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,22 +46,32 @@ class Inbox:
 
     def __init__(self, orchestrator: WorkflowOrchestrator) -> None:
         self._orchestrator = orchestrator
-        self._noted: dict[tuple[str, str, str], float] = {}
+        self._noted: dict[str, dict[tuple[str, str], float]] = {}
+        """By execution: the path and node of what has begun to wait, and when."""
 
     def publish(self, segment: Segment, events: Sequence[Any]) -> None:
-        lines = segment.lines
-        if b'"NodeSuspended"' not in lines and b'"NodeLost"' not in lines and b'"ExecutionRecovered"' not in lines:
-            return
         for event in events:
-            if (isinstance(event, NodeSuspended) and event.signal) or (
-                isinstance(event, NodeLost) and event.outcome == "ask"
-            ):
-                self._noted[segment.execution_id, event.path, event.node_id] = event.at
-            elif isinstance(event, ExecutionRecovered):
+            if type(event) not in _NOTED:  # most are not, and there are many
+                continue
+            if isinstance(event, ExecutionRecovered):
                 self._look_through(segment.execution_id)
+            elif event.signal if isinstance(event, NodeSuspended) else event.outcome == "ask":
+                self._note(segment.execution_id, event.path, event.node_id, event.at)
+        if segment.row is not None and segment.row.ended_at:
+            self._noted.pop(segment.execution_id, None)
 
     def murmur(self, word: Progress | LogLine) -> None:
         """Nothing: who waits for people waits for facts."""
+
+    def _note(self, execution_id: str, path: str, node_id: str, since: float) -> None:
+        noted = self._noted.setdefault(execution_id, {})
+        noted[path, node_id] = since
+        if len(noted) & (len(noted) - 1) == 0 and len(noted) >= CROWD:  # a loop that asks again and again
+            self._noted[execution_id] = {
+                place: at
+                for place, at in noted.items()
+                if place == (path, node_id) or self._place(execution_id, *place)
+            }
 
     def _look_through(self, execution_id: str) -> None:
         """After a restart: what an execution waited for already."""
@@ -65,27 +79,31 @@ class Inbox:
         for frame in live.state.frames.values() if live else ():
             for number, wait in (frame.suspensions or {}).items():
                 if wait.signal:
-                    self._noted[execution_id, frame.path, frame.scope.ids[number]] = frame.times[2 * number]
+                    self._note(execution_id, frame.path, frame.scope.ids[number], frame.times[2 * number])
 
     def all(self) -> Iterator[Waiting]:
         """Everything that waits, the longest first."""
-        for key, since in sorted(self._noted.items(), key=lambda item: item[1]):
-            found = self._place(*key)
-            if found is None:
-                del self._noted[key]
-                continue
-            yield self._waiting(*found, since)
+        places = [
+            (since, execution_id, *place)
+            for execution_id, noted in self._noted.items()
+            for place, since in noted.items()
+        ]
+        for since, execution_id, path, node_id in sorted(places):
+            found = self._place(execution_id, path, node_id)
+            if found is not None:
+                yield self._waiting(*found, since)
 
     def find(self, execution_id: str, signal: str) -> tuple[Waiting, LiveExecution, Frame, int] | None:
         """What waits by that id, in the execution or a sub-workflow of it."""
-        for (noted, path, node_id), since in list(self._noted.items()):
+        for noted, places in self._noted.items():
             if noted != execution_id and not noted.startswith(f"{execution_id}:"):
                 continue
-            found = self._place(noted, path, node_id)
-            if found is not None:
-                waiting = self._waiting(*found, since)
-                if waiting.signal == signal:
-                    return (waiting, *found)
+            for (path, node_id), since in places.items():
+                found = self._place(noted, path, node_id)
+                if found is not None:
+                    waiting = self._waiting(*found, since)
+                    if waiting.signal == signal:
+                        return (waiting, *found)
         return None
 
     def _place(self, execution_id: str, path: str, node_id: str) -> tuple[LiveExecution, Frame, int] | None:
