@@ -27,6 +27,7 @@ from flowscope.execution.events import (
     NodeLost,
     decode_lines,
 )
+from flowscope.execution.timeline import Timeline
 from flowscope.execution.view import ExecutionView, WorkflowShape
 from flowscope.orchestrator.ports import Store
 
@@ -79,6 +80,8 @@ class Chronicle:
         self.errors = array("Q")
         self.flaws: list[Flaw] = []
         self.turnings: list[Turning] = []
+        self.timeline: Timeline | None = None
+        """Once it has been worked out for an execution that has ended."""
         self._store = store
         self._lock = threading.Lock()
         self._view = ExecutionView(execution_id, shape)

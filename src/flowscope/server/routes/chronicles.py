@@ -42,6 +42,14 @@ async def get_timeline(
     after: Annotated[int, Query(ge=0, lt=1 << 53)] = 0,
 ) -> Response:
     """Where the time went: of the top level, or with `inside` of the nodes at the paths that begin so (2,000 at once)."""
+    chronicle = await _chronicle(services, execution_id)
+    found = chronicle.timeline or await _timeline(services, execution_id)
+    if found.ended:
+        chronicle.timeline = found
+    return JsonResponse({"executionId": execution_id} | timeline_object(found, inside, after))
+
+
+async def _timeline(services: Services, execution_id: str) -> Timeline:
     row = await services.histories.row(execution_id)
     events = await services.histories.events(execution_id)
     library = services.engine.orchestrator.library
@@ -50,8 +58,7 @@ async def get_timeline(
     except LookupError:
         plan = None
     now = services.engine.orchestrator.clock.now()
-    found = await asyncio.to_thread(best_timeline, events, plan, now)
-    return JsonResponse({"executionId": execution_id} | timeline_object(found, inside, after))
+    return await asyncio.to_thread(best_timeline, events, plan, now)
 
 
 def timeline_object(found: Timeline, inside: str = "", after: int = 0) -> dict[str, Any]:
