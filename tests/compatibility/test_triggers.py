@@ -207,6 +207,25 @@ async def test_saving_goes_by_the_new_version_at_once(server: Client) -> None:
         assert (await client.post("/hooks/shop/new")).status_code == 401
 
 
+async def test_an_address_that_is_taken_by_saving_is_told_and_takes_nothing(server: Client) -> None:
+    await hooked(server, auth="none")
+    other: dict[str, Any] = {"id": "other", "nodes": [node("hook", "webhook", path="mine"), node("end", "noop")]}
+    other["edges"] = [{"source": "hook", "target": "end"}]
+    await server.post("/api/workflows", json=other)
+    assert (await server.post("/api/workflows/other/activate")).status_code == 200
+    taken = {**other, "nodes": [node("hook", "webhook", path="shop/orders"), node("end", "noop")]}
+    saved = (await server.put("/api/workflows/other", json=taken, headers={"if-match": "*"})).json()
+    assert saved["active"] is True
+    (state,) = (await server.get("/api/triggers?workflowId=other")).json()["triggers"]
+    assert "address of the workflow 'flow'" in state["lastError"]
+    async with stranger(server) as client:
+        assert (await client.post("/hooks/shop/orders")).status_code == 200
+    assert (await server.get("/api/executions?workflowId=other")).json()["executions"] == []
+    await server.put("/api/workflows/other", json=other, headers={"if-match": "*"})
+    (state,) = (await server.get("/api/triggers?workflowId=other")).json()["triggers"]
+    assert "lastError" not in state and state["url"] == "/hooks/mine"
+
+
 async def test_what_cannot_run_cannot_be_active(server: Client) -> None:
     draft = {"id": "draft", "nodes": [node("hook", "webhook", auth="bearer")], "edges": []}
     stored = await server.post("/api/workflows", json=draft)

@@ -81,7 +81,7 @@ class TriggerDesk:
             try:
                 await self._take_up(activation, self.clock.now())
             except FlowscopeError as error:
-                self._faults[activation.workflow_id] = str(error)
+                self._fault(activation, error)
                 log.warning("workflow_not_tended", workflow_id=activation.workflow_id, error=str(error))
 
     async def stop(self) -> None:
@@ -128,10 +128,15 @@ class TriggerDesk:
                 await self._take_up(activation, self.clock.now())
             except FlowscopeError as error:
                 await self._let_go(workflow_id)
-                self._faults[workflow_id] = str(error)
+                self._fault(activation, error)
+
+    def _fault(self, activation: Activation, error: FlowscopeError) -> None:
+        """It is active, and starts nothing: why is seen among the states."""
+        self._active[activation.workflow_id] = activation
+        self._faults[activation.workflow_id] = str(error)
 
     def is_active(self, workflow_id: str) -> bool:
-        """Whether its triggers are tended here."""
+        """Whether it was made active; if its triggers cannot be tended all the same, its state says why."""
         return workflow_id in self._active
 
     def states(self) -> list[TriggerState]:
