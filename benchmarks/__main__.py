@@ -27,6 +27,7 @@ from benchmarks import floors, workloads
 from benchmarks.fan_out import bench_convergence, bench_fan_out
 from benchmarks.pool import bench_pool
 from benchmarks.row import Measured, Row
+from benchmarks.studio import bench_studio
 from flowscope.definition.workflow import Workflow
 from flowscope.engine import Engine, run_loop
 
@@ -244,6 +245,7 @@ BENCHMARKS: dict[str, Callable[[Path], Awaitable[Measured]]] = {
     "pool": bench_pool,
     "fan-out": bench_fan_out,
     "convergence": bench_convergence,
+    "studio": bench_studio,
 }
 
 
