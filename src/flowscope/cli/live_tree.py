@@ -199,10 +199,10 @@ class LiveTree:
         if word is not None and word.attempt == node.attempts:
             if word.detail:
                 yield Text(word.detail, "dim")
-                return
-            bar = self._bar(word.fraction)
-            bar.append(f"{word.fraction:.0%}  {shortened(word.message, STREAM)}", "dim")
-            yield bar
+            elif word.fraction or word.message:
+                bar = self._bar(word.fraction)
+                bar.append(f"{word.fraction:.0%}  {shortened(word.message, STREAM)}", "dim")
+                yield bar
         stream = self._streams.get(node.node_id)
         if stream:
             yield Text(f"“{shortened(stream, STREAM)}”", "italic dim")
