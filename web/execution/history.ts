@@ -361,9 +361,12 @@ export class RunHistory extends History {
     void this.#catchUp();
   }
 
-  stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+  /** Events that somebody else has read. Nobody is told: whoever takes them is about to look. */
+  take(events: readonly JournalEvent[]): void {
+    if (!events.length) return;
+    for (const event of events) this.add(event);
+    this.state = "ready";
+    this.version += 1;
   }
 
   async #catchUp(): Promise<void> {

@@ -1,6 +1,6 @@
 /** What is known of the selected node: its settings while it is edited, its data while it runs. */
 
-import { X } from "lucide-react";
+import { GitFork, X } from "lucide-react";
 import {
   type KeyboardEvent,
   lazy,
@@ -15,7 +15,7 @@ import type { Editor } from "../canvas/editor.ts";
 import { type Graph, nodeOf, titleOf } from "../canvas/graph.ts";
 import type { Api } from "../execution/api.ts";
 import type { RunHistory } from "../execution/history.ts";
-import { useHistory } from "../execution/react/history.ts";
+import { type DataSource, useHistory } from "../execution/react/history.ts";
 import { useNodeRow, useNow, usePrimary, useRunFacts } from "../execution/react/hooks.ts";
 import type { NodeRow, RunStore } from "../execution/run-store.ts";
 import type { Selection } from "../execution/selection.ts";
@@ -34,12 +34,6 @@ import { WhyPanel } from "./why-panel.tsx";
 
 const Settings = lazy(async () => ({ default: (await import("./settings/settings.tsx")).Settings }));
 
-/** Where the data of what is shown is: of a replay, that of its run as it was after event `seq`. */
-export interface DataSource {
-  readonly executionId: string;
-  readonly seq: number;
-}
-
 export interface InspectorProps {
   readonly editor: Editor;
   readonly store: RunStore | null;
@@ -51,6 +45,8 @@ export interface InspectorProps {
   readonly catalogue: ReadonlyMap<string, NodeType>;
   readonly pace: number;
   readonly skew: number;
+  /** Run it again from this node on: with what it got, or with something else. */
+  readonly onFork?: (nodeId: string) => void;
 }
 
 export type Tab = "Settings" | "Input" | "Output" | "Error" | "Logs" | "Attempts" | "Iterations";
@@ -73,14 +69,14 @@ export interface NodePanelProps extends InspectorProps {
 
 function NodeInspector(props: NodePanelProps) {
   const { editor, store, selection, api, catalogue, node, row, stale, pace, skew } = props;
-  const [history, version] = useHistory(api, store);
+  const [history, version] = useHistory(api, store, props.source);
   const run = useRunFacts(store);
   const kind = catalogue.get(node.data.type);
   const lane = history?.lanes.get(node.id);
   const [path, setPath] = usePath(store, node, props.graph, history);
   const running = row?.code === RUNNING || (run !== null && !hasEnded(run.status));
   const clock = useNow(pace, running && !stale, skew);
-  const now = history?.endedAt || Math.max(clock, history?.lastAt ?? 0);
+  const now = history?.endedAt || Math.max(props.source ? 0 : clock, history?.lastAt ?? 0);
   const tabs = tabsOf(editor.readOnly, row, kind?.role === "container" && Boolean(lane?.spans));
   const [chosen, choose] = useState<Tab | null>(null);
   const tab = chosen && tabs.includes(chosen) ? chosen : firstOf(tabs, row);
@@ -110,6 +106,17 @@ function NodeInspector(props: NodePanelProps) {
             <WhyPanel {...props} row={row} store={store} history={history} version={version} now={now} />
           )}
           <AnswerPanel {...props} row={row} store={store} />
+          {props.onFork && row.startTime > 0 && node.parentId === undefined && (
+            <button
+              type="button"
+              className="rev-button rev-button-small mt-2"
+              title="A new run from this node on, with what it got or with something else; what is before it is kept"
+              onClick={() => props.onFork?.(node.id)}
+            >
+              <GitFork size={13} aria-hidden />{" "}
+              {row.code === ERROR ? "Retry from here" : "Run again from here"}
+            </button>
+          )}
         </div>
       )}
       <Tabs tabs={tabs} tab={tab} choose={choose} />

@@ -33,6 +33,8 @@ const workflows = createRoute({
 export interface WorkbenchSearch {
   run?: string;
   node?: string;
+  /** Milliseconds since the run's start: it is replayed, and stands there. */
+  t?: number;
 }
 
 const text = (value: unknown): string | undefined =>
@@ -41,7 +43,9 @@ const text = (value: unknown): string | undefined =>
 function workbenchSearch(search: Record<string, unknown>): WorkbenchSearch {
   const run = text(search.run);
   const node = text(search.node);
-  return { ...(run ? { run } : {}), ...(node ? { node } : {}) };
+  const t = Number(search.t);
+  const replayed = search.t !== undefined && Number.isFinite(t);
+  return { ...(run ? { run } : {}), ...(node ? { node } : {}), ...(replayed ? { t } : {}) };
 }
 
 const workflow = createRoute({

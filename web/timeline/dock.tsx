@@ -3,7 +3,7 @@
 import { type KeyboardEvent, useRef, useState } from "react";
 import type { Editor } from "../canvas/editor.ts";
 import type { Api } from "../execution/api.ts";
-import { useHistory } from "../execution/react/history.ts";
+import { type DataSource, useHistory } from "../execution/react/history.ts";
 import type { RunStore } from "../execution/run-store.ts";
 import type { Selection } from "../execution/selection.ts";
 import { count } from "../theme/format.ts";
@@ -15,6 +15,8 @@ import "./timeline.css";
 export interface DockProps {
   readonly editor: Editor;
   readonly store: RunStore;
+  /** Of a replay. */
+  readonly source?: DataSource;
   readonly selection: Selection;
   readonly stale: boolean;
   readonly api: Api;
@@ -32,7 +34,7 @@ const REMEMBERED = "flowscope.dock.tab";
 export function Dock(props: DockProps) {
   const { api, store } = props;
   const [tab, setTab] = useState<Tab>(() => tabOf(localStorage.getItem(REMEMBERED)));
-  const [history, version] = useHistory(api, store);
+  const [history, version] = useHistory(api, store, props.source);
   const tools = useRef<HTMLDivElement>(null);
   const [toolbar, setToolbar] = useState<HTMLDivElement | null>(null);
   const open = (next: Tab) => {
@@ -88,7 +90,9 @@ export function Dock(props: DockProps) {
         {tab === "Timeline" && history && (
           <Timeline {...props} history={history} version={version} toolbar={toolbar} />
         )}
-        {tab === "Logs" && <Logs {...props} toolbar={toolbar} />}
+        {tab === "Logs" && (
+          <Logs {...props} toolbar={toolbar} until={props.source ? (history?.lastAt ?? 0) : 0} />
+        )}
         {tab === "Events" && history && (
           <Events {...props} history={history} version={version} toolbar={toolbar} />
         )}

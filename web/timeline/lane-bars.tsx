@@ -61,7 +61,7 @@ function HeatStrip({ lane, window, width, now }: { lane: Lane; window: Window; w
   const said = `${count(spans.from.length, inside ? "iteration" : "run")}, ${count(spans.failed)} failed, at most ${heat.most} at once`;
   return (
     <svg
-      className={inside ? "rev-heat rev-heat-under" : "rev-heat"}
+      className={inside ? "rev-lane-heat rev-lane-heat-under" : "rev-lane-heat"}
       viewBox={`0 0 ${bins} 4`}
       preserveAspectRatio="none"
       style={{ width }}
@@ -76,7 +76,7 @@ function HeatStrip({ lane, window, width, now }: { lane: Lane; window: Window; w
             y={0}
             width={1.05}
             height={4}
-            className={heat.failed[bin] ? "rev-heat-failed" : "rev-heat-ran"}
+            className={heat.failed[bin] ? "rev-lane-heat-failed" : "rev-lane-heat-ran"}
             fillOpacity={0.25 + 0.75 * (running / heat.most)}
           />
         ) : null,

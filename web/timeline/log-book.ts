@@ -19,6 +19,8 @@ export interface LogFilter {
   /** The least level. */
   readonly level: string;
   readonly text: string;
+  /** Epoch milliseconds: what was said later is left out; 0 for no end. */
+  readonly until: number;
 }
 
 export const LEVELS = ["debug", "info", "warning", "error"] as const;
@@ -93,6 +95,7 @@ export function filtered(lines: readonly LogLine[], filter: LogFilter): LogLine[
   const text = filter.text.trim().toLowerCase();
   return lines.filter((line) => {
     if (filter.node && line.nodeId !== filter.node) return false;
+    if (filter.until && line.timestamp > filter.until) return false;
     if (line.kind === "gap") return true;
     const level = line.level === "critical" ? 3 : LEVELS.indexOf(line.level as (typeof LEVELS)[number]);
     return (least <= 0 || level >= least) && (!text || line.text.toLowerCase().includes(text));

@@ -20,25 +20,32 @@ export function Logs({
   store,
   selection,
   api,
+  source,
   toolbar,
   node,
-}: Pick<DockProps, "editor" | "store" | "selection" | "api"> & {
+  until = 0,
+}: Pick<DockProps, "editor" | "store" | "selection" | "api" | "source"> & {
   toolbar: HTMLElement | null;
   node?: string;
+  /** Only what was said up to then. */
+  until?: number;
 }) {
   const run = useRunFacts(store);
   const primary = usePrimary(selection);
   const [level, setLevel] = useState("debug");
   const [text, setText] = useState("");
   const [only, setOnly] = useState(false);
-  const { lines, state, error, read } = useLog(api, store);
+  const { lines, state, error, read } = useLog(api, store, source?.executionId ?? store.executionId);
   const ended = run !== null && hasEnded(run.status);
   // When it ends, what was dropped on the way is read.
   useEffect(() => {
     if (ended) void read();
   }, [ended, read]);
   const wanted = node ?? (only ? primary : "");
-  const shown = useMemo(() => filtered(lines, { node: wanted, level, text }), [lines, wanted, level, text]);
+  const shown = useMemo(
+    () => filtered(lines, { node: wanted, level, text, until }),
+    [lines, wanted, level, text, until],
+  );
   const graph = useSyncExternalStore(editor.subscribe, () => editor.graph);
   const name = (id: string) => {
     const found = nodeOf(graph, id);
@@ -204,7 +211,7 @@ function Lines({ lines, single, name, select, read }: LinesProps) {
 }
 
 /** What is kept is read when the panel opens, and again when asked to; the rest comes live. */
-function useLog(api: DockProps["api"], store: DockProps["store"]) {
+function useLog(api: DockProps["api"], store: DockProps["store"], executionId: string) {
   const live = useLogLines(store);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a book for each run
   const book = useMemo(() => new LogBook(), [store]);
@@ -216,7 +223,7 @@ function useLog(api: DockProps["api"], store: DockProps["store"]) {
     busy.current ??= (async () => {
       try {
         for (let more = true; more; ) {
-          const page = await api.lines(store.executionId, book.next);
+          const page = await api.lines(executionId, book.next);
           book.keep(page.lines as unknown as KeptLine[], page.nextOffset);
           more = page.lines.length >= PAGE;
         }
@@ -229,7 +236,7 @@ function useLog(api: DockProps["api"], store: DockProps["store"]) {
       busy.current = null;
     })();
     await busy.current;
-  }, [api, store, book]);
+  }, [api, executionId, book]);
   useEffect(() => {
     void read();
   }, [read]);

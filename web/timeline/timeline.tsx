@@ -48,6 +48,7 @@ export function Timeline({
   store,
   selection,
   stale,
+  source,
   pace,
   skew,
   history,
@@ -65,7 +66,7 @@ export function Timeline({
   const running = run !== null && !hasEnded(run.status);
   const clock = useNow(pace, running && !stale, skew);
   // While the view is stale its clock stands, and so does everything that grows.
-  const now = history.endedAt || Math.max(history.lastAt, stale ? 0 : clock);
+  const now = history.endedAt || Math.max(history.lastAt, stale || source ? 0 : clock);
   const whole = wholeOf(history.startedAt, now);
   const window = chosen ? within(chosen, whole) : whole;
 
@@ -90,10 +91,11 @@ export function Timeline({
     overscan: 6,
   });
   const place = rows.findIndex((row) => row.nodeId === primary);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it goes where the selection goes, and not when rows move
+  const read = history.cursor > 0;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it goes where the selection goes, and not whenever rows move
   useEffect(() => {
     if (place >= 0) virtual.scrollToIndex(place, { align: "auto" });
-  }, [primary]);
+  }, [primary, read, history.endedAt]);
 
   const zoom = useCallback(
     (by: number, around?: number) =>

@@ -1,32 +1,61 @@
 /** The history of a run, for React: one for each store, read while somebody looks. */
 
-import { useEffect, useMemo, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { Api } from "../api.ts";
 import { RunHistory } from "../history.ts";
 import type { RunStore } from "../run-store.ts";
 
+/** Where the data of what is shown is: of a replay, that of its run as it was after event `seq`. */
+export interface DataSource {
+  readonly executionId: string;
+  readonly seq: number;
+}
+
 const histories = new WeakMap<RunStore, RunHistory>();
 
-function historyOf(api: Api, store: RunStore): RunHistory {
+function historyOf(api: Api, store: RunStore, executionId: string): RunHistory {
   let history = histories.get(store);
   if (!history) {
-    history = new RunHistory((after, limit) => api.events(store.executionId, after, limit));
+    history = new RunHistory((after, limit) => api.events(executionId, after, limit));
     histories.set(store, history);
   }
   return history;
 }
 
 /** The history and its version: it is the same object after every change, so the version is what to depend on. */
-export function useHistory(api: Api, store: RunStore | null): [RunHistory | null, number] {
-  const history = useMemo(() => (store ? historyOf(api, store) : null), [api, store]);
-  const version = useSyncExternalStore(history?.subscribe ?? nothing, () => history?.version ?? 0);
+export function useHistory(
+  api: Api,
+  store: RunStore | null,
+  source?: DataSource,
+): [RunHistory | null, number] {
+  const executionId = source?.executionId ?? store?.executionId ?? "";
+  const whole = useMemo(() => (store ? historyOf(api, store, executionId) : null), [api, store, executionId]);
+  useVersion(whole);
+  const cut = useCut(whole, source?.seq ?? 0);
+  const shown = source ? cut : whole;
+  const version = useVersion(shown);
+  const seq = source?.seq;
   useEffect(() => {
-    if (!store || !history) return;
-    const follow = () => history.want(store.cursor);
+    if (!store || !whole) return;
+    const follow = () => whole.want(seq ?? store.cursor);
     follow();
     return store.subscribeRun(follow);
-  }, [store, history]);
-  return [history, version];
+  }, [store, whole, seq]);
+  return [shown, version];
+}
+
+function useVersion(history: RunHistory | null): number {
+  return useSyncExternalStore(history?.subscribe ?? nothing, () => history?.version ?? 0);
+}
+
+/** The same history up to an event: folded on while it moves forward, and anew when it goes back. */
+function useCut(whole: RunHistory | null, seq: number): RunHistory | null {
+  const last = useRef<{ whole: RunHistory; cut: RunHistory } | null>(null);
+  if (!whole || seq === 0) return null;
+  if (last.current?.whole !== whole || last.current.cut.cursor > seq)
+    last.current = { whole, cut: new RunHistory(async () => ({ events: [], more: false })) };
+  last.current.cut.take(whole.events.slice(last.current.cut.cursor, seq));
+  return last.current.cut;
 }
 
 const nothing = () => () => {};

@@ -1,13 +1,19 @@
 /** A run on the graph that it ran: nothing can be edited here. */
 
 import { useQuery } from "@tanstack/react-query";
-import { Link, useParams } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { Editor } from "../../canvas/editor.ts";
-import { graphOf } from "../../canvas/graph.ts";
+import { graphOf, nodeOf, titleOf } from "../../canvas/graph.ts";
 import { tidied } from "../../canvas/layout.ts";
-import { useLight, useRun } from "../../execution/react/hooks.ts";
+import { useLight, useRun, useRunFacts, useRunVersion } from "../../execution/react/hooks.ts";
+import type { RunStore } from "../../execution/run-store.ts";
 import type { WorkflowDocument } from "../../protocol/document.ts";
+import { RunBadge } from "../../theme/status.tsx";
+import { useReplay } from "../replay/replay.ts";
+import { ReplayBar } from "../replay/replay-bar.tsx";
+import { ForkDialog } from "../runs/fork-dialog.tsx";
+import { RunMenu } from "../runs/run-menu.tsx";
 import { useServices } from "../services.tsx";
 import { TopBar } from "../top-bar.tsx";
 import { RunActions, RunStatusLine } from "../workbench/run-actions.tsx";
@@ -37,6 +43,8 @@ export function RunPage() {
 
 function Watching({ executionId, document }: { executionId: string; document: WorkflowDocument }) {
   const { runs, catalogue } = useServices();
+  const { t } = useSearch({ from: "/runs/$executionId" });
+  const navigate = useNavigate();
   const editor = useMemo(
     () =>
       new Editor(
@@ -45,20 +53,96 @@ function Watching({ executionId, document }: { executionId: string; document: Wo
       ),
     [document, catalogue],
   );
+  const [fork, setFork] = useState("");
+  const [focus, setFocus] = useState("");
   const store = useRun(runs, executionId);
+  const { replay, error } = useReplay(executionId, t);
+  const past = useRun(runs, replay?.state.replayId ?? "");
   const light = useLight(runs, executionId);
   const stale = light !== null && light.state !== "live" && light.state !== "catching-up";
+  const at = replay ? Math.round(replay.state.at - replay.state.startTime) : undefined;
+  const playing = replay?.state.playing ?? false;
+  const search = useCallback(
+    (change: { t: number | undefined }) =>
+      navigate({
+        to: ".",
+        replace: true,
+        search: (last: Record<string, unknown>) =>
+          Object.fromEntries(
+            Object.entries({ ...last, ...change }).filter(([, value]) => value !== undefined),
+          ),
+      }),
+    [navigate],
+  );
+  // Where it stands is in the URL, once it stands.
+  useEffect(() => {
+    if (at !== undefined && !playing && at !== t) void search({ t: at });
+  }, [at, playing, t, search]);
+  // A replay that has been moved is told of by the next frame: until then its store still is where it was.
+  useRunVersion(past);
+  const source = past && past.cursor > 0 ? { executionId, seq: past.cursor } : undefined;
+  const shown = replay ? (source ? past : null) : store;
   return (
     <>
-      <TopBar actions={<RunActions store={store} problems={[]} />}>
+      <TopBar
+        actions={
+          <>
+            {!replay && <RunActions store={store} problems={[]} />}
+            {store && (
+              <RunMenu
+                store={store}
+                workflowId={document.id}
+                replaying={replay !== null}
+                replay={() => void search({ t: 0 })}
+              />
+            )}
+          </>
+        }
+      >
         <h1 className="min-w-0 truncate font-semibold">
           <Link to="/workflows/$workflowId" params={{ workflowId: document.id }} className="hover:underline">
             {document.name || document.id}
           </Link>
         </h1>
-        {store && light && <RunStatusLine store={store} light={light} />}
+        {!replay && store && light && <RunStatusLine store={store} light={light} />}
+        {replay && past && <PastStatus store={past} />}
       </TopBar>
-      <Workbench editor={editor} store={store} stale={stale} problems={[]} />
+      {error && (
+        <p role="alert" className="border-b border-line px-4 py-2 text-error-ink">
+          {error}
+        </p>
+      )}
+      {replay && <ReplayBar replay={replay} close={() => void search({ t: undefined })} select={setFocus} />}
+      <Workbench
+        editor={editor}
+        store={shown}
+        stale={stale || (replay !== null && !playing)}
+        problems={[]}
+        focus={focus}
+        {...(replay && source ? { source } : {})}
+        {...(replay ? {} : { onFork: setFork })}
+      />
+      {fork && (
+        <ForkDialog
+          key={fork}
+          executionId={executionId}
+          from={fork}
+          title={`Run again from ${titleOf(nodeOf(editor.graph, fork)!)}`}
+          close={() => setFork("")}
+        />
+      )}
     </>
+  );
+}
+
+/** How the run stood then. */
+function PastStatus({ store }: { store: RunStore }) {
+  const run = useRunFacts(store);
+  if (!run) return null;
+  return (
+    <div className="flex items-center gap-3 border-l border-line pl-3" data-stale="true">
+      <RunBadge status={run.status} detail={run.detail ?? ""} />
+      <span className="text-muted max-sm:hidden">as it was then</span>
+    </div>
   );
 }

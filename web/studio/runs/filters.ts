@@ -28,7 +28,7 @@ export const SPANS: Readonly<Record<string, { readonly word: string; readonly mi
 };
 
 /** What of a URL is a filter; what makes no sense is left out. */
-export function filtersOf(search: Record<string, unknown>): RunsSearch {
+export function filtersOf(search: { readonly [Name in keyof RunsSearch]?: unknown }): RunsSearch {
   const text = (value: unknown) =>
     typeof value === "string" || typeof value === "number" ? String(value) : "";
   const status = statusesOf({ status: text(search.status) }).join(",");

@@ -14,6 +14,7 @@ import { nodeOf } from "../../canvas/graph.ts";
 import { byNode } from "../../canvas/problems.ts";
 import type { CanvasHandle } from "../../canvas/surface.ts";
 import type { Api } from "../../execution/api.ts";
+import type { DataSource } from "../../execution/react/history.ts";
 import { usePrimary } from "../../execution/react/hooks.ts";
 import type { RunStore } from "../../execution/run-store.ts";
 import { Selection } from "../../execution/selection.ts";
@@ -33,12 +34,21 @@ export interface WorkbenchProps {
   readonly stale: boolean;
   readonly problems: readonly Problem[];
   readonly banner?: ReactNode;
+  /** Where the data is, if not where the store's run is: of a replay. */
+  readonly source?: DataSource;
+  readonly onFork?: (nodeId: string) => void;
+  /** A node to select whenever this changes. */
+  readonly focus?: string;
 }
 
-export function Workbench({ editor, store, stale, problems, banner }: WorkbenchProps) {
+export function Workbench(props: WorkbenchProps) {
+  const { editor, store, stale, problems, banner, source, onFork, focus } = props;
   const services = useServices();
   const selection = useUrlSelection(editor);
   const primary = usePrimary(selection);
+  useEffect(() => {
+    if (focus) selection.select(focus);
+  }, [focus, selection]);
   const [tried, setTried] = useState("");
   const [handle, setHandle] = useState<CanvasHandle | null>(null);
   useCanvasCommands(editor, store, handle, services);
@@ -81,6 +91,7 @@ export function Workbench({ editor, store, stale, problems, banner }: WorkbenchP
         api={services.api}
         pace={services.config.ui.refreshInterval}
         skew={services.runs.connection.skew}
+        {...(source ? { source } : {})}
       />
     </Suspense>
   );
@@ -96,6 +107,8 @@ export function Workbench({ editor, store, stale, problems, banner }: WorkbenchP
         catalogue={services.catalogue}
         pace={services.config.ui.refreshInterval}
         skew={services.runs.connection.skew}
+        {...(source ? { source } : {})}
+        {...(onFork ? { onFork } : {})}
       />
     </Suspense>
   ) : null;

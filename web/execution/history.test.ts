@@ -1,0 +1,108 @@
+import { expect, test } from "vitest";
+import type { JournalEvent } from "./api.ts";
+import { History, RunHistory } from "./history.ts";
+
+let seq = 0;
+function journal(...events: Record<string, unknown>[]): History {
+  seq = 0;
+  const history = new History();
+  for (const event of events) history.add({ seq: ++seq, ...event } as unknown as JournalEvent);
+  return history;
+}
+
+const started = { type: "ExecutionStarted", at: 100 };
+
+test("attempts, back-offs and waits are stretches without a gap", () => {
+  const history = journal(
+    started,
+    { type: "NodeStarted", at: 110, nodeId: "a" },
+    { type: "NodeFailed", at: 120, nodeId: "a", error: { message: "no" }, retryAt: 150 },
+    { type: "NodeStarted", at: 151, nodeId: "a", attempt: 2 },
+    { type: "NodeSuspended", at: 160, nodeId: "a", attempt: 2, kind: "approval", signal: "ok" },
+    { type: "NodeSucceeded", at: 190, nodeId: "a", attempt: 2, handle: "approved" },
+  );
+  const { segments } = history.lanes.get("a")!;
+  expect(segments.map(({ kind, from, to, status }) => [kind, from, to, status])).toEqual([
+    ["run", 110, 120, "error"],
+    ["backoff", 120, 151, "pending"],
+    ["run", 151, 160, "success"],
+    ["wait", 160, 190, "waiting"],
+  ]);
+  expect(segments[0].text).toBe("no");
+  expect(segments[1].until).toBe(150);
+  expect(segments[3].text).toBe("an approval");
+});
+
+test("a lost attempt ends where the process did, and a mark says how long nobody was there", () => {
+  const history = journal(
+    started,
+    { type: "NodeStarted", at: 110, nodeId: "a" },
+    { type: "ExecutionRecovered", at: 5_000, epoch: 2 },
+    { type: "NodeLost", at: 5_000, nodeId: "a", outcome: "rerun" },
+    { type: "NodeStarted", at: 5_001, nodeId: "a", attempt: 2 },
+  );
+  expect(history.marks).toEqual([{ at: 5_000, gap: 4_890 }]);
+  expect(history.lanes.get("a")!.segments[0]).toMatchObject({
+    from: 110,
+    to: 110,
+    status: "error",
+    text: "lost",
+  });
+});
+
+test("iterations and what runs in them are counted by path", () => {
+  const history = journal(
+    started,
+    { type: "NodeStarted", at: 110, nodeId: "each" },
+    { type: "IterationStarted", at: 111, nodeId: "each", index: 0 },
+    { type: "NodeStarted", at: 111, nodeId: "x", path: "each[0]" },
+    { type: "NodeSucceeded", at: 115, nodeId: "x", path: "each[0]" },
+    { type: "IterationSucceeded", at: 115, nodeId: "each", index: 0 },
+    { type: "IterationStarted", at: 115, nodeId: "each", index: 1 },
+    { type: "NodeStarted", at: 115, nodeId: "x", path: "each[1]" },
+    { type: "NodeFailed", at: 119, nodeId: "x", path: "each[1]", error: { message: "no" } },
+    { type: "IterationFailed", at: 119, nodeId: "each", index: 1, error: { message: "no" } },
+  );
+  const each = history.lanes.get("each")!.spans!;
+  expect(each.paths).toEqual(["each[0]", "each[1]"]);
+  expect([each.ended, each.failed]).toEqual([2, 1]);
+  const inside = history.lanes.get("x")!.spans!;
+  expect(inside.to).toEqual([115, 119]);
+});
+
+test("an end closes what is open; payloads are not kept", () => {
+  const history = journal(
+    started,
+    { type: "NodeStarted", at: 110, nodeId: "a" },
+    { type: "ExecutionPaused", at: 111 },
+    { type: "ExecutionCancelled", at: 130, reason: "enough" },
+    { type: "NodeSucceeded", at: 140, nodeId: "b", output: { large: true } },
+  );
+  expect(history.endedAt).toBe(130);
+  expect(history.pauses).toEqual([{ from: 111, to: 130 }]);
+  expect(history.lanes.get("a")!.segments[0]).toMatchObject({ to: 130, status: "skipped" });
+  expect(history.events.at(-1)).not.toHaveProperty("output");
+});
+
+test("it reads page by page up to what it was told of, and each event once", async () => {
+  const all = Array.from({ length: 25 }, (_, n) => ({
+    type: "NodeStarted",
+    seq: n + 1,
+    at: n,
+    nodeId: `n${n}`,
+  }));
+  const asked: number[] = [];
+  const history = new RunHistory(async (after) => {
+    asked.push(after);
+    const events = all.filter((event) => event.seq > after).slice(0, 10);
+    return { events: events as JournalEvent[], more: after + 10 < 25 };
+  });
+  const read = new Promise<void>((done) => {
+    history.subscribe(() => history.cursor === 25 && done());
+  });
+  history.want(25);
+  history.want(25);
+  await read;
+  expect(asked).toEqual([0, 10, 20]);
+  expect(history.events).toHaveLength(25);
+});
