@@ -102,6 +102,13 @@ class House:
     def start(self, workflow_id: str) -> str:
         return str(self.ask("/api/executions", {"workflowId": workflow_id})["executionId"])
 
+    def follow(self, execution_id: str) -> None:
+        """Read its live stream to the end, which is the run's."""
+        with urllib.request.urlopen(
+            f"{self.url}/api/executions/{execution_id}/stream?untilEnd=true", timeout=60
+        ) as stream:
+            stream.read()
+
     def execution(self, execution_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.ask(f"/api/executions/{execution_id}")
         return found

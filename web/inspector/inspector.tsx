@@ -19,7 +19,7 @@ import { type DataSource, useHistory } from "../execution/react/history.ts";
 import { useNodeRow, useNow, usePrimary, useRunFacts } from "../execution/react/hooks.ts";
 import type { NodeRow, RunStore } from "../execution/run-store.ts";
 import type { Selection } from "../execution/selection.ts";
-import { ERROR, hasEnded, IDLE, RUNNING } from "../execution/status.ts";
+import { ERROR, hasEnded, IDLE, RUNNING, SUCCESS } from "../execution/status.ts";
 import type { NodeType, Problem, WorkflowNode } from "../protocol/document.ts";
 import { duration, growing } from "../theme/format.ts";
 import { NodeBadge } from "../theme/status.tsx";
@@ -173,6 +173,8 @@ function DataPanel(props: DataPanelProps) {
     case "Input":
     case "Output": {
       const which = tab === "Input" ? "input" : "output";
+      const spans = path ? history?.lanes.get(node.id)?.spans : null;
+      const code = spans ? spans.codes[spans.indexOf(path)] : row.code;
       return (
         <PayloadPanel
           api={api}
@@ -180,6 +182,7 @@ function DataPanel(props: DataPanelProps) {
           label={`${tab} of ${titleOf(node)}`}
           root={tab === "Input" ? "json" : node.id}
           stamp={stamp}
+          there={tab === "Input" ? path !== "" || row.startTime > 0 : code === SUCCESS}
           nothing={tab === "Input" ? "It has not started, and got nothing yet." : nothingGiven(row)}
           file={`${node.id}-${which}.json`}
         />

@@ -16,6 +16,9 @@ interface PayloadPanelProps {
   readonly root: string;
   /** Changes when there may be another. */
   readonly stamp: string;
+  /** Whether there is one. */
+  readonly there: boolean;
+  /** What is said where there is none. */
   readonly nothing: string;
   readonly file: string;
 }
@@ -23,16 +26,18 @@ interface PayloadPanelProps {
 const INLINE = 512 * 1024;
 const MOST = 64 * 1024 * 1024;
 
-export function PayloadPanel({ api, path, label, root, stamp, nothing, file }: PayloadPanelProps) {
+export function PayloadPanel({ api, path, label, root, stamp, there, nothing, file }: PayloadPanelProps) {
   const [whole, setWhole] = useState("");
   const most = whole === path ? MOST : INLINE;
   const payload = useQuery({
     queryKey: ["payload", path, stamp, most],
     queryFn: () => api.payload(path, most),
+    enabled: there,
     retry: false,
     staleTime: Number.POSITIVE_INFINITY,
     placeholderData: (last, query) => (query?.queryKey[1] === path ? last : undefined),
   });
+  if (!there) return <p className="text-muted">{nothing}</p>;
   if (payload.error) {
     const none = payload.error instanceof ApiError && payload.error.code === "NO_PAYLOAD";
     return none ? (

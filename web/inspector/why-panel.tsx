@@ -47,7 +47,9 @@ export function WhyPanel(props: WhyPanelProps) {
             ) : (
               reason.text
             )}
-            {reason.condition && <Condition {...props} reason={reason} />}
+            {reason.condition && props.node.parentId === undefined && (
+              <Condition {...props} reason={reason} />
+            )}
           </li>
         ))}
       </ul>

@@ -14,8 +14,12 @@ const CodeEditor = lazy(async () => ({ default: (await import("./code-editor.tsx
 export function Settings(props: NodePanelProps & { kind: NodeType | undefined }) {
   const { api, editor, node, kind, problems } = props;
   const [raw, setRaw] = useState(false);
-  const preview = usePreviewRun(props);
-  const known = useKnown(props, preview?.executionId ?? "");
+  const run = usePreviewRun(props);
+  const known = useKnown(props, run);
+  const preview = useMemo(
+    () => (run.started.has(node.id) ? { executionId: run.executionId, nodeId: node.id } : null),
+    [run, node.id],
+  );
   const fields = useMemo(() => (kind ? fieldsOf(kind) : []), [kind]);
   const config = node.data.config ?? {};
   const own = problems.filter((problem) => problem.nodeId === node.id);
@@ -189,8 +193,8 @@ const POLICY_FIELDS: readonly Field[] = [
   }),
 ];
 
-/** The run that is shown, else the last one of the workflow. */
-function usePreviewRun({ api, store, source, graph, node }: NodePanelProps) {
+/** The run that is shown, else the last one of the workflow; and what of it has started and given something. */
+function usePreviewRun({ api, store, source, graph }: NodePanelProps) {
   const last = useQuery({
     queryKey: ["last-run", graph.rest.id],
     queryFn: () => api.executions({ workflowId: graph.rest.id, limit: 1 }),
@@ -199,26 +203,49 @@ function usePreviewRun({ api, store, source, graph, node }: NodePanelProps) {
   });
   const executionId =
     source?.executionId ?? store?.executionId ?? last.data?.executions[0]?.executionId ?? "";
-  return useMemo(() => (executionId ? { executionId, nodeId: node.id } : null), [executionId, node.id]);
+  const run = useQuery({
+    queryKey: ["preview-run", executionId],
+    queryFn: () => api.execution(executionId),
+    enabled: executionId !== "",
+    retry: false,
+    staleTime: 5_000,
+  });
+  return useMemo(() => {
+    const nodes = run.data?.nodes ?? [];
+    return {
+      executionId,
+      started: new Set(nodes.filter((node) => node.startedAt).map((node) => node.nodeId)),
+      given: new Set(nodes.filter((node) => node.status === "success").map((node) => node.nodeId)),
+    };
+  }, [executionId, run.data]);
 }
 
 const LOOKED_AT = 6;
 
 /** Names, with the values that they had in that run as far as they are small. */
-function useKnown({ api, graph, node }: NodePanelProps, executionId: string) {
+function useKnown({ api, graph, node }: NodePanelProps, run: ReturnType<typeof usePreviewRun>) {
+  const { executionId } = run;
   const near = useMemo(() => upstreamOf(graph, node.id).slice(0, LOOKED_AT), [graph, node.id]);
   const reads = useMemo(
     () => [
-      { name: "json", path: api.payloadPath(executionId, node.id, "input") },
-      ...near.map((id) => ({ name: id, path: api.payloadPath(executionId, id, "output") })),
+      {
+        name: "json",
+        path: api.payloadPath(executionId, node.id, "input"),
+        there: node.parentId === undefined && run.started.has(node.id),
+      },
+      ...near.map((id) => ({
+        name: id,
+        path: api.payloadPath(executionId, id, "output"),
+        there: run.given.has(id),
+      })),
     ],
-    [api, executionId, node.id, near],
+    [api, executionId, node, near, run],
   );
   const payloads = useQueries({
-    queries: reads.map(({ path }) => ({
+    queries: reads.map(({ path, there }) => ({
       queryKey: ["payload", path, "names"],
       queryFn: () => api.payload(path, 128 * 1024),
-      enabled: executionId !== "",
+      enabled: there,
       retry: false,
       staleTime: 30_000,
     })),
