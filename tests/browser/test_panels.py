@@ -143,6 +143,7 @@ def test_the_runs_are_filtered_by_the_url_and_gone_through_by_keys(visit: Visit,
     page.keyboard.press("c")
     expect(page.get_by_role("status").filter(has_text="difference")).to_contain_text("No difference")
     page.go_back()
+    expect(table.get_by_role("link")).to_have_count(3)
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/runs/{later}")
@@ -172,7 +173,7 @@ def test_the_past_is_replayed_and_the_run_taken_up_again(visit: Visit, house: Ho
 def test_no_page_has_a_fault_that_axe_knows(visit: Visit, run: str, theme: str) -> None:
     page = visit(color_scheme=theme).page
     for path, ready in (
-        ("/runs", "table >> text=Orders"),
+        ("/runs", "role=table >> text=Orders"),
         (f"/runs/{run}?node=pay", "role=alert"),
         (f"/runs/{run}?node=load", "role=tree"),
         ("/workflows/orders?node=note", "text=12400 is much"),

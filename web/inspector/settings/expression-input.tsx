@@ -7,6 +7,7 @@ import {
   useDeferredValue,
   useEffect,
   useId,
+  useLayoutEffect,
   useRef,
   useState,
 } from "react";
@@ -47,6 +48,13 @@ export function ExpressionInput(props: ExpressionInputProps) {
   const [offered, setOffered] = useState<readonly Completion[]>([]);
   const [at, setAt] = useState(0);
   const list = useId();
+  // Where the caret goes once what was put in is there: before the next key.
+  const caretAt = useRef(-1);
+  useLayoutEffect(() => {
+    if (caretAt.current < 0) return;
+    control.current?.setSelectionRange(caretAt.current, caretAt.current);
+    caretAt.current = -1;
+  });
   const offer = (text: string, caret: number) => {
     const typed = templated ? typedAt(text, caret) : null;
     setOffered(typed ? completionsOf(known, typed.path) : []);
@@ -62,7 +70,7 @@ export function ExpressionInput(props: ExpressionInputProps) {
     const next = value.slice(0, from) + completion.label + value.slice(caret);
     change(next);
     const place = from + completion.label.length;
-    requestAnimationFrame(() => field.setSelectionRange(place, place));
+    caretAt.current = place;
     setOffered([]);
   };
   const onKey = (event: KeyboardEvent) => {
@@ -93,7 +101,7 @@ export function ExpressionInput(props: ExpressionInputProps) {
     ) {
       text = `${text.slice(0, caret)}  }}${text.slice(caret)}`;
       caret += 1;
-      requestAnimationFrame(() => field.setSelectionRange(caret, caret));
+      caretAt.current = caret;
     }
     change(text);
     offer(text, caret);
