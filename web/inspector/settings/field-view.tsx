@@ -94,15 +94,8 @@ function Control({ field, value, place, change, id, notes, invalid }: ControlPro
     field.fallback === undefined || field.fallback === null || typeof field.fallback === "object"
       ? ""
       : String(field.fallback);
-  if (isExpression(value) && field.templated && field.kind !== "long" && field.kind !== "code")
-    return (
-      <ExpressionInput
-        {...shared}
-        value={value}
-        lines={field.kind === "any" ? 2 : 1}
-        change={(text) => change(text || undefined)}
-      />
-    );
+  if (isExpression(value) && field.templated && !["long", "code", "any"].includes(field.kind))
+    return <ExpressionInput {...shared} value={value} change={(text) => change(text || undefined)} />;
   switch (field.kind) {
     case "choice":
       return (
