@@ -87,6 +87,7 @@ def test_build_and_run_with_the_keyboard_alone(visit: Visit, house: House) -> No
 
 
 def test_the_light_tells_the_truth_when_the_server_is_killed_and_the_view_recovers(visit: Visit, house: House) -> None:
+    """V-10"""
     house.store(ENDLESS)
     execution_id = house.start("endless")
     visitor = visit()
@@ -128,6 +129,7 @@ def test_two_viewers_see_the_same_run_whoever_started_it(visit: Visit, house: Ho
 
 
 def test_what_nodes_say_is_shown_as_text(visit: Visit, house: House) -> None:
+    """V-11"""
     house.store(HOSTILE)
     page = visit().page
     page.goto(f"/workflows/hostile?run={house.start('hostile')}&node=stop")
