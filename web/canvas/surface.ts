@@ -86,7 +86,7 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
   const [menu, setMenu] = useState<{ id: string; x: number; y: number } | null>(null);
   const [outline, setOutline] = useState(false);
   const toggleOutline = useCallback(() => setOutline((shown) => !shown), []);
-  /** Somebody has moved the view: from then on it is theirs. */
+  /** Somebody has been here: from then on the view is theirs. */
   const touched = useRef(false);
   const marqueeFrom = useRef<{ x: number; y: number } | null>(null);
   const dragFrom = useRef<{ x: number; y: number; ids: Set<string> } | null>(null);
@@ -440,6 +440,7 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
         setHover(n >= 0 ? editor.graph.nodes[n].id : "");
       },
       onPointerDownCapture: (event: PointerEvent) => {
+        touched.current = true;
         if (
           !event.shiftKey ||
           event.button !== 0 ||
@@ -477,6 +478,7 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
       },
       onKeyDown: (event: KeyboardEvent) => {
         if (isTyping(event.target)) return;
+        touched.current = true;
         const mod = event.ctrlKey || event.metaKey;
         const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
         const primary = selection.primary;
