@@ -75,7 +75,7 @@ def test_a_node_tells_what_it_gave_and_why_it_did_not_run(visit: Visit, run: str
 def test_settings_are_a_form_that_completes_and_previews_expressions(visit: Visit, house: House, run: str) -> None:
     page = visit().page
     page.goto("/workflows/orders?node=note")
-    message = page.get_by_role("combobox", name="Message")
+    message = page.get_by_role("textbox", name="Message")
     expect(message).to_have_value("{{ load.total }} is much")
     inspector = page.get_by_role("complementary", name="Inspector")
     expect(inspector).to_contain_text("12400 is much")
@@ -145,6 +145,7 @@ def test_the_runs_are_filtered_by_the_url_and_gone_through_by_keys(visit: Visit,
     page.go_back()
     expect(table.get_by_role("link")).to_have_count(3)
     page.keyboard.press("j")
+    expect(page.locator(f"#run-{later}")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/runs/{later}")
 

@@ -113,8 +113,6 @@ export function ExpressionInput(props: ExpressionInputProps) {
     readOnly,
     spellCheck: false,
     autoComplete: "off",
-    role: "combobox",
-    "aria-expanded": offered.length > 0,
     "aria-controls": list,
     "aria-autocomplete": "list" as const,
     "aria-activedescendant": offered.length ? `${list}-${at}` : undefined,
@@ -139,6 +137,8 @@ export function ExpressionInput(props: ExpressionInputProps) {
       ) : (
         <input
           {...shared}
+          role="combobox"
+          aria-expanded={offered.length > 0}
           ref={(element) => {
             control.current = element;
           }}

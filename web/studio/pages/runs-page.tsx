@@ -278,6 +278,8 @@ function Table({ list, marked, mark, compare }: BodyProps) {
       else if (event.key === "k" || event.key === "ArrowUp") focus(at - 1);
       else if (event.key === "x" && at >= 0) mark(rows[at].executionId);
       else if (event.key === "c") compare();
+      else if (event.key === "Enter" && at >= 0 && event.target === document.body)
+        document.getElementById(`run-${current.current}`)?.click();
       else if (event.key === "/") document.getElementById("find-runs")?.focus();
       else return;
       event.preventDefault();

@@ -8,6 +8,7 @@ import { graphOf } from "../../canvas/graph.ts";
 import { tidied } from "../../canvas/layout.ts";
 import type { StoredWorkflow } from "../../execution/api.ts";
 import { useLight, useRun } from "../../execution/react/hooks.ts";
+import { RunMenu } from "../runs/run-menu.tsx";
 import { useServices } from "../services.tsx";
 import { TopBar } from "../top-bar.tsx";
 import { SaveState, useDraft } from "../workbench/draft.tsx";
@@ -59,7 +60,27 @@ function Editing({ stored }: { stored: StoredWorkflow }) {
   }, [stored]);
   return (
     <>
-      <TopBar actions={<RunActions store={store} start={start} problems={draft.problems} />}>
+      <TopBar
+        actions={
+          <>
+            <RunActions store={store} start={start} problems={draft.problems} />
+            {store && (
+              <RunMenu
+                store={store}
+                workflowId={stored.id}
+                replaying={false}
+                replay={() =>
+                  void navigate({
+                    to: "/runs/$executionId",
+                    params: { executionId: store.executionId },
+                    search: { t: 0 },
+                  })
+                }
+              />
+            )}
+          </>
+        }
+      >
         <WorkflowName editor={editor} />
         <SaveState editor={editor} draft={draft} />
         {store && light && <RunStatusLine store={store} light={light} />}
