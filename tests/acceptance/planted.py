@@ -54,6 +54,7 @@ def _pytest(*places: str) -> list[str]:
 
 CATCHERS: dict[str, list[str]] = {
     "simulation": ["-m", "tests.simulation", "--seeds", "1000", "--stop"],
+    "simulation-long": ["-m", "tests.simulation", "--first", "2000", "--seeds", "1000", "--stop"],
     "machine": _pytest("tests/properties/test_machine.py", "tests/unit/execution"),
     "engine": _pytest(
         "tests/integration/test_engine_recovery.py",
@@ -88,6 +89,13 @@ BUGS = (
         "journal/memory.py",
         "                standing.epoch += 1\n",
         "                pass\n",
+    ),
+    Bug(
+        "an owner that waits does not notice another",
+        "orchestrator/recovery.py",
+        "            self._step_back(rows)\n",
+        "",
+        ("simulation-long",),
     ),
     Bug(
         "shown before it is durable",

@@ -70,7 +70,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def bury(self) -> None:
         """Let go of every task, so that none is left half-way for the garbage collector to complain of."""
-        self._left = -1
+        self._left, self._end = -1, float("inf")
         self.set_exception_handler(lambda loop, context: None)
         for _ in range(10):
             tasks = [task for task in asyncio.all_tasks(self) if not task.done()]

@@ -7,11 +7,12 @@ does not stop the others; one on which this process fails three times in a row, 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from flowscope.errors import StoreError, StoreUnavailable
+from flowscope.errors import StoreConflict, StoreError, StoreUnavailable
 from flowscope.execution.events import ErrorInfo, ExecutionFailed, encode_lines
 from flowscope.log import get_logger
 from flowscope.orchestrator.ports import UNENDED, Commit, CommitResult, ExecutionQuery, ExecutionRow, Segment
@@ -70,8 +71,11 @@ class Recovery:
         orchestrator = self._orchestrator
         count = 0
         before: tuple[float, str] | None = None
+        unseen = set(orchestrator.driver.live)
         while True:
             rows = orchestrator.store.search(ExecutionQuery(statuses=UNENDED, before=before, limit=PAGE))
+            self._step_back(rows)
+            unseen.difference_update(row.execution_id for row in rows)
             # A run without a definition is only reported here: its own system runs it.
             orphans = [
                 row
@@ -81,8 +85,20 @@ class Recovery:
             for first in range(0, len(orphans), CHUNK):
                 count += await self._take_up(orphans[first : first + CHUNK])
             if len(rows) < PAGE:
-                return count
+                break
             before = (rows[-1].started_at, rows[-1].execution_id)
+        # What has begun just now, or ended: nearly always by our own doing.
+        self._step_back([row for execution_id in unseen if (row := orchestrator.store.row(execution_id))])
+        return count
+
+    def _step_back(self, rows: Sequence[ExecutionRow]) -> None:
+        """Drop what somebody else has taken over meanwhile. One that has nothing to write would never notice."""
+        orchestrator = self._orchestrator
+        for row in rows:
+            live = orchestrator.live(row.execution_id)
+            if live is not None and row.epoch > live.state.epoch:
+                log.error("step_back", execution_id=row.execution_id, epoch=row.epoch)
+                orchestrator.driver.abandon(live, StoreConflict(row.execution_id, "Another owner has taken it over"))
 
     async def _take_up(self, orphans: list[ExecutionRow]) -> int:
         """Claim a few and let them go on; how many could be claimed. The loop gets its turn between one few and the next."""
