@@ -4,6 +4,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Api, ApiError } from "../execution/api.ts";
 import { applyTheme, preferredTheme } from "../theme/theme.ts";
+import { beginEarly } from "./early.ts";
 import { router } from "./router.tsx";
 import { Studio } from "./studio.tsx";
 
@@ -15,6 +16,8 @@ const root = new URL(
 
 applyTheme(preferredTheme("dynamic"));
 router.update({ basepath: root.pathname });
+const api = new Api(root.href);
+beginEarly(api, location.pathname.slice(root.pathname.length));
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -29,7 +32,7 @@ const queries = new QueryClient({
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <QueryClientProvider client={queries}>
-      <Studio api={new Api(root.href)} />
+      <Studio api={api} />
     </QueryClientProvider>
   </StrictMode>,
 );

@@ -8,6 +8,7 @@ import { graphOf } from "../../canvas/graph.ts";
 import { tidied } from "../../canvas/layout.ts";
 import type { StoredWorkflow } from "../../execution/api.ts";
 import { useLight, useRun } from "../../execution/react/hooks.ts";
+import { takeEarly } from "../early.ts";
 import { RunMenu } from "../runs/run-menu.tsx";
 import { useServices } from "../services.tsx";
 import { TopBar } from "../top-bar.tsx";
@@ -21,7 +22,7 @@ export function WorkflowPage() {
   const { api } = useServices();
   const stored = useQuery({
     queryKey: ["workflow", workflowId],
-    queryFn: () => api.workflow(workflowId),
+    queryFn: () => takeEarly(workflowId) ?? api.workflow(workflowId),
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
   });
