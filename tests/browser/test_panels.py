@@ -170,6 +170,33 @@ def test_the_past_is_replayed_and_the_run_taken_up_again(visit: Visit, house: Ho
     status(page, "Failed")
 
 
+def test_an_approval_is_given_where_it_is_asked_for(visit: Visit, house: House) -> None:
+    house.store(
+        graph(
+            "ask",
+            [
+                one("go", "manual_trigger", "Go"),
+                one("may", "approval", "May we?", title="Pay Ada?"),
+                one("yes", "noop", "Yes"),
+                one("no", "noop", "No"),
+            ],
+            "go > may",
+            "may.approved > yes",
+            "may.rejected > no",
+        )
+    )
+    page = visit().page
+    page.goto(f"/runs/{house.start('ask')}?node=may")
+    inspector = page.get_by_role("complementary", name="Inspector")
+    expect(inspector).to_contain_text("Waits for an approval")
+    expect(inspector).to_contain_text("Pay Ada?")
+    inspector.get_by_role("button", name="Reject").click()
+    status(page, "Succeeded")
+    expect(card(page, "no")).to_have_attribute("data-status", "success")
+    page.get_by_role("option", name="Yes, skipped").click()
+    expect(inspector).to_contain_text("went by “rejected”")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_page_has_a_fault_that_axe_knows(visit: Visit, run: str, theme: str) -> None:
     page = visit(color_scheme=theme).page

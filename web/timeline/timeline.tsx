@@ -3,6 +3,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Maximize2, Route, ZoomIn, ZoomOut } from "lucide-react";
 import {
+  type CSSProperties,
   type KeyboardEvent,
   useCallback,
   useEffect,
@@ -41,7 +42,9 @@ export interface PanelProps extends DockProps {
 }
 
 const ROW = 24;
+/** Pixels for the names; fewer on a phone, and beside a wide inspector. */
 const LABELS = 190;
+const NARROW_LABELS = 104;
 
 export function Timeline({
   editor,
@@ -62,7 +65,7 @@ export function Timeline({
   const [filter, setFilter] = useState("");
   const [critical, setCritical] = useState(false);
   const [chosen, setChosen] = useState<Window | null>(null);
-  const [scroller, width] = useRowWidth();
+  const [scroller, width, labels] = useRowWidth();
   const running = run !== null && !hasEnded(run.status);
   const clock = useNow(pace, running && !stale, skew);
   // While the view is stale its clock stands, and so does everything that grows.
@@ -110,7 +113,7 @@ export function Timeline({
     (by: number) => setChosen((last) => (last ? shifted(last, whole, by) : last)),
     [whole],
   );
-  useWheel(scroller, width, window, zoom, pan);
+  useWheel(scroller, width, labels, window, zoom, pan);
 
   const step = (by: number) => {
     const next = rows[Math.max(0, Math.min(rows.length - 1, place + by))];
@@ -139,10 +142,14 @@ export function Timeline({
   // biome-ignore lint/correctness/useExhaustiveDependencies: as above
   const bars = useMemo(() => [...history.lanes.values()], [history, version]);
   const ticks = ticksOf(window, width, whole.from);
-  const at = (instant: number) => LABELS + positionOf(window, width, instant);
+  const at = (instant: number) => labels + positionOf(window, width, instant);
   const seen = (instant: number) => instant >= window.from && instant <= window.to;
   return (
-    <div className="rev-timeline" data-critical={critical}>
+    <div
+      className="rev-timeline"
+      data-critical={critical}
+      style={{ "--labels": `${labels}px` } as CSSProperties}
+    >
       {toolbar &&
         createPortal(
           <>
@@ -224,7 +231,7 @@ export function Timeline({
               >
                 <span
                   className="rev-timeline-label"
-                  style={{ width: LABELS, paddingLeft: 10 + row.depth * 14 }}
+                  style={{ width: labels, paddingLeft: 10 + row.depth * 14 }}
                 >
                   <StatusIcon status={status} size={13} />
                   <span className="rev-clip" title={row.title}>
@@ -294,23 +301,25 @@ function wholeOf(from: number, now: number): Window {
 /** The list's element, and how many pixels its rows have for time. */
 function useRowWidth() {
   const element = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(600);
+  const [room, setRoom] = useState(800);
   useEffect(() => {
     const found = element.current;
     if (!found) return;
-    const measure = () => setWidth(Math.max(80, found.clientWidth - LABELS - 8));
+    const measure = () => setRoom(found.clientWidth);
     const observer = new ResizeObserver(measure);
     observer.observe(found);
     measure();
     return () => observer.disconnect();
   }, []);
-  return [element, width] as const;
+  const labels = room < 520 ? NARROW_LABELS : LABELS;
+  return [element, Math.max(80, room - labels - 8), labels] as const;
 }
 
 /** Ctrl and the wheel zoom where the pointer is; Shift and the wheel, or sideways, move. */
 function useWheel(
   scroller: React.RefObject<HTMLDivElement | null>,
   width: number,
+  labels: number,
   window: Window,
   zoom: (by: number, around: number) => void,
   pan: (by: number) => void,
@@ -321,7 +330,7 @@ function useWheel(
     const onWheel = (event: WheelEvent) => {
       const sideways = event.shiftKey ? event.deltaY : event.deltaX;
       if (event.ctrlKey || event.metaKey) {
-        const x = event.clientX - element.getBoundingClientRect().left - LABELS;
+        const x = event.clientX - element.getBoundingClientRect().left - labels;
         zoom(Math.exp(event.deltaY / 300), instantAt(window, width, x));
       } else if (Math.abs(sideways) > Math.abs(event.shiftKey ? 0 : event.deltaY)) {
         pan((sideways / width) * (window.to - window.from));
@@ -330,5 +339,5 @@ function useWheel(
     };
     element.addEventListener("wheel", onWheel, { passive: false });
     return () => element.removeEventListener("wheel", onWheel);
-  }, [scroller, width, window, zoom, pan]);
+  }, [scroller, width, labels, window, zoom, pan]);
 }
