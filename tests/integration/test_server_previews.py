@@ -8,6 +8,7 @@ from typing import Any
 import pytest_asyncio
 
 from compatibility.live_server import Client, node, serving
+from flowscope.nodes.context import Surroundings
 
 
 @pytest_asyncio.fixture
@@ -56,3 +57,10 @@ async def test_a_node_that_is_not_there_is_not_found(server: Client) -> None:
     answer = await server.post(f"/api/executions/{execution_id}/nodes/none/evaluate", json={"template": "{{ n }}"})
     assert answer.status_code == 404
     assert answer.json()["code"] == "NODE_NOT_FOUND"
+
+
+async def test_secrets_are_not_told() -> None:
+    async with serving(surroundings=Surroundings(secrets={"TOKEN": "hunter2-hunter2"})) as client:
+        execution_id = await run(client)
+        assert await value_of(client, execution_id, "{{ secrets.TOKEN }}") == {"value": ""}
+        assert "hunter2" not in str(await value_of(client, execution_id, "{{ secrets }} {{ credentials }}"))
