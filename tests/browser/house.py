@@ -165,3 +165,16 @@ def light(page: Page, state: str) -> None:
 def status(page: Page, word: str) -> None:
     """Wait until the run that is shown has that status."""
     page.locator("header .rev-badge", has_text=word).wait_for()
+
+
+def centre(thing: Any) -> tuple[float, float]:
+    box = thing.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """As a hand does: in steps, and with the button down."""
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=8)
+    page.mouse.up()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from browser.house import ENDLESS_MOTION, House, Visitor, card, graph_of, light, status
-from browser.workflows import ENDLESS, HOSTILE, LONG, QUICK, wide
+from browser.house import ENDLESS_MOTION, House, Visitor, card, centre, drag, graph_of, light, status
+from browser.workflows import ENDLESS, HOSTILE, LONG, QUICK, graph, one, wide
 
 Visit = Callable[..., Visitor]
 
@@ -289,3 +289,44 @@ def test_the_graph_is_exported_as_it_is(visit: Visit, house: House) -> None:
         with page.expect_download() as saved:
             page.keyboard.press("Enter")
         assert sign in saved.value.path().read_text(encoding="utf-8")
+
+
+def test_connect_fill_a_container_and_select_many_by_dragging(visit: Visit, house: House) -> None:
+    places = {"a": (0, 0), "b": (400, 0), "m": (0, 200), "c": (600, 200)}
+    document = graph(
+        "parts",
+        [
+            one("a", "manual_trigger", "A"),
+            one("b", "noop", "B"),
+            one("m", "map", "M", items=[1, 2]),
+            one("c", "noop", "C"),
+        ],
+    )
+    for node in document["nodes"]:
+        left, top = places[node["id"]]
+        node["position"] = {"x": left, "y": top}
+    document["nodes"][2] |= {"width": 420, "height": 240}
+    house.ask("/api/workflows", document)  # a map without a body cannot run yet
+    page = visit().page
+    page.goto("/workflows/parts")
+    expect(card(page, "c")).to_be_visible()
+    drag(
+        page,
+        centre(card(page, "a").locator(".react-flow__handle-right")),
+        centre(card(page, "b").locator(".react-flow__handle-left")),
+    )
+    x, y = centre(card(page, "m"))
+    drag(page, centre(card(page, "c")), (x, y + 20))
+    page.locator("[data-save=saved]").wait_for()
+    x, y = centre(card(page, "b").locator(".react-flow__handle-right"))
+    drag(page, (x, y), (x + 60, y + 320))
+    expect(page.get_by_role("region", name="Add a node")).to_contain_text("Add after “B”")
+    page.keyboard.press("Escape")
+    page.keyboard.down("Shift")
+    from_x, from_y = centre(card(page, "a"))
+    drag(page, (from_x - 180, from_y - 90), (x + 40, y + 60))
+    page.keyboard.up("Shift")
+    expect(page.locator("[data-selected=true]")).to_have_count(2)
+    stored = house.ask("/api/workflows/parts")
+    assert [(edge["source"], edge["target"]) for edge in stored["edges"]] == [("a", "b")]
+    assert [node.get("parentId") for node in stored["nodes"]] == [None, None, None, "m"]
