@@ -78,8 +78,9 @@ class Report:
 
 
 def failpoints() -> list[str]:
-    """Every name that the product passes, from its sources."""
-    sources = Path(flowscope.__file__).parent.rglob("*.py")
+    """Every name that the engine passes, from its sources."""
+    package = Path(flowscope.__file__).parent
+    sources = [path for part in ("orchestrator", "journal") for path in (package / part).rglob("*.py")]
     return sorted({name for path in sources for name in re.findall(r'failpoint\("(\w+)"\)', path.read_text())})
 
 

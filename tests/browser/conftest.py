@@ -11,7 +11,7 @@ from browser.house import PATIENCE, House, Visitor, launch
 from browser.house import house as serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open its thread has a running event loop, and no other test can have one
 def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
