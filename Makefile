@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lint types layers web bench chaos fuzz simulate planted lock clean
+.PHONY: help run test check fmt lint types layers web bench chaos fuzz rough simulate planted lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -36,7 +36,7 @@ check: fmt-check lint types layers test ## the whole gate: format, lint, types, 
 servers:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || { \
 	  echo "» the tests need PostgreSQL's server, which is missing: installing Debian's package"; \
-	  apt-get install -y -qq postgresql >/dev/null || { echo "Install PostgreSQL's server, so that initdb is found."; exit 1; }; }
+	  { apt-get update -qq && apt-get install -y -qq postgresql; } >/dev/null || { echo "Install PostgreSQL's server, so that initdb is found."; exit 1; }; }
 
 .PHONY: fmt-check
 fmt-check: $(STAMP)
