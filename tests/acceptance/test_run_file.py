@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 from flowscope.cli.run_files import export_run, import_run
 from flowscope.engine import Engine
@@ -102,7 +102,7 @@ async def test_the_file_opened_from_disk_replays(run_file: Path, page: Page) -> 
     await page.click("#first")
     await page.select_option("#speed", "32")
     await page.click("#play")
-    await page.wait_for_function('document.querySelector("#status").textContent.includes("failed")')
+    await expect(page.locator("#status")).to_contain_text("failed")
     await page.click("#tab-events")
     assert "NodeFailed" in (await page.text_content("#sheet") or "")
     await page.click("#theme")

@@ -155,6 +155,7 @@ def test_the_past_is_replayed_and_the_run_taken_up_again(visit: Visit, house: Ho
     page.goto(f"/runs/{run}?t=0")
     replay = page.get_by_role("region", name="Replay")
     expect(card(page, "load")).to_have_attribute("data-status", "idle")
+    expect(replay).to_contain_text("1/")
     graph_of(page).focus()
     page.keyboard.press(".")
     expect(replay).to_contain_text("2/")
