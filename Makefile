@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lint types layers web bench chaos fuzz rough simulate planted lock clean
+.PHONY: help run test check fmt lint types layers web bench chaos fuzz rough simulate planted deaths lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ planted: $(STAMP) ## plant known bugs in a copy, and see each caught (about ten 
 
 rough: $(STAMP) ## treat worker processes roughly: N mixed tasks (default 1000), then kill the server 20 times
 	@$(BIN)/python -m tests.acceptance.rough_pool --tasks $(or $(N),1000)
+
+deaths: $(STAMP) web ## kill the server N times (default 50) under a run that is watched in the studio
+	@cd tests && ../$(BIN)/python -m browser.deaths --deaths $(or $(N),50)
 
 lock: ## write requirements/*.txt again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements/run.txt
