@@ -7,6 +7,7 @@ the pool is gone, upon which the process ends at once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import resource
@@ -191,12 +192,14 @@ class _Task:
         must_fit(len(payload))
         with self._lock:
             self._tell_progress()
+            _flush()
             self._child.send(Answered(task=self.number, kind=kind), payload)
 
     def fail(self, error: ErrorInfo, *, spent: bool = False) -> None:
         with self._lock:
             self._tell_progress()
             data = msgspec.msgpack.encode(error)
+            _flush()
             self._child.send(Failed(task=self.number, error=data, spent=spent))
 
     def _context(self, job: Job) -> NodeContext:
@@ -216,6 +219,12 @@ class _Task:
             cancelled=lambda: self.cancelled,
             body=place.body,
         )
+
+
+def _flush() -> None:
+    """What the handler has printed, before its answer is known: after that this process may be ended at any moment."""
+    with contextlib.suppress(Exception):  # a handler may have closed it, or put anything in its place
+        sys.stdout.flush()
 
 
 def describe_untold(error: BaseException) -> ErrorInfo:
