@@ -219,6 +219,7 @@ def test_on_a_phone_nothing_is_out_of_reach(visit: Visit, house: House) -> None:
     page.goto("/workflows/quick")
     page.get_by_role("button", name="Run", exact=True).click()
     status(page, "Succeeded")
+    expect(page.locator("[data-light]")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

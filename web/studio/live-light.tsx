@@ -18,10 +18,10 @@ export function LiveLight({ light, store }: LiveLightProps) {
       role="status"
       data-light={light.state}
       title={title}
-      className="inline-flex items-center gap-1.5 whitespace-nowrap text-muted max-md:hidden"
+      className="inline-flex items-center gap-1.5 whitespace-nowrap text-muted"
     >
       <span aria-hidden className={`rev-light rev-light-${look}`} />
-      {word}
+      <span className="max-md:sr-only">{word}</span>
     </span>
   );
 }
