@@ -63,6 +63,7 @@ def _measure() -> Measured:
         with house(Path(directory), WORKER_CONCURRENCY="512") as made:
             large = _large(browser, made)
             delay = _delay(browser, made)
+            dragging = _drag(browser, made)
         plain = _plain(browser, Path(directory) / "plain")
         browser.close()
     return [
@@ -86,6 +87,13 @@ def _measure() -> Measured:
             "",
             "60 fps, panning >= 45, < 30 MB",
             large["near"] >= 58 and large["near_panning"] >= 45 and large["heap"] < 30,
+        ),
+        Row(
+            "studio: dragging a node of 1,000 that are being edited",
+            f"{dragging:.0f} fps",
+            "",
+            ">= 45 fps",
+            dragging >= 45,
         ),
         Row(
             "studio: from an event's time in the journal to its frame",
@@ -136,6 +144,33 @@ def _pan(page: Page) -> float:
         page.mouse.move(420 + 6 * (step % 40), 560 - 4 * (step % 30))
     page.mouse.up()
     return float(page.evaluate("() => window.frames_of_pan"))
+
+
+def _drag(browser: Browser, made: House) -> float:
+    made.store(_layers(1_000, 30, 0.3, "thousand"))
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{made.url}/workflows/thousand")
+    page.locator(".rev-minimap").wait_for()
+    page.keyboard.press("Control+k")
+    page.get_by_placeholder("Search nodes, workflows, commands…").fill("Step 400")
+    page.keyboard.press("Enter")
+    card = page.locator('[data-node="n400"]')
+    card.wait_for()
+    box = card.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 12, y + 12)
+    page.evaluate(f"() => {{ window.frames_of_drag = ({_FRAMES})(1500); }}")
+    for step in range(60):
+        page.mouse.move(x + 5 * (step % 40), y + 4 * (step % 25))
+    frames = float(page.evaluate("() => window.frames_of_drag"))
+    page.mouse.up()
+    moved = card.bounding_box()
+    assert moved is not None and abs(moved["x"] - box["x"]) > 20, "it was not dragged"
+    page.close()
+    return frames
 
 
 def _delay(browser: Browser, made: House) -> list[float]:
