@@ -40,8 +40,9 @@ def test_attempts_are_made_of_segments_without_gaps_or_overlaps(seed: int, size:
     check(timeline(run.events[: Random(seed).randrange(1, len(run.events) + 1)], run.state.plan, now=1e9))
     spans = {node.node_id: node for node in whole.nodes if not node.path}
     path = [spans[node_id] for node_id in whole.critical_path]
-    length = sum(node.end - node.due for node in path)
-    assert length == pytest.approx(path[-1].end - path[0].due)
+    if run.state.status != "cancelled":  # whose nodes end when somebody says so, and not because of each other
+        length = sum(node.end - node.due for node in path)
+        assert length == pytest.approx(path[-1].end - path[0].due)
     assert all(node.critical for node in path)
     if run.state.status == "success":
         assert path[0].due == whole.start
