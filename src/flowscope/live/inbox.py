@@ -92,6 +92,8 @@ class Inbox:
 
     def _message(self, final: bool, opcode: Opcode, payload: bytes) -> tuple[Opcode, bytes] | None:
         if opcode >= Opcode.CLOSE:
+            if opcode is Opcode.CLOSE:
+                _look_at(payload)
             return opcode, payload
         if (opcode is Opcode.CONTINUATION) is (self._parts is None):
             raise Violation(1002, "a fragment that fits nothing")
@@ -102,6 +104,27 @@ class Inbox:
             raise Violation(1009, f"at most {self._limit} bytes a message")
         self._parts = None if final else whole
         return (self._kind, whole) if final else None
+
+
+def _look_at(goodbye: bytes) -> None:
+    """A close frame's payload must be as RFC 6455, 7.4 has it: nothing, or a code that may be said, and a reason in UTF-8."""
+    if not goodbye:
+        return
+    if not is_text(goodbye[2:]):
+        raise Violation(1007, "a reason is UTF-8")
+    code = int.from_bytes(goodbye[:2], "big")
+    known = 1000 <= code <= 1014 and code not in (1004, 1005, 1006)
+    if len(goodbye) < 2 or not (known or 3000 <= code <= 4999):
+        raise Violation(1002, "a close code that may not be said")
+
+
+def is_text(payload: bytes) -> bool:
+    """Whether it is UTF-8."""
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _unmasked(payload: bytes, mask: bytes) -> bytes:

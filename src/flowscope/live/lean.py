@@ -19,7 +19,7 @@ from websockets.http11 import Request
 
 from flowscope.live.asgi import CLOSING, EXTENSION
 from flowscope.live.hub import Hub
-from flowscope.live.inbox import Inbox, Opcode, Violation
+from flowscope.live.inbox import Inbox, Opcode, Violation, is_text
 from flowscope.live.parcel import Parcel
 from flowscope.live.protocol import CloseCode
 from flowscope.live.session import FRAME_BYTES_IN
@@ -147,7 +147,7 @@ class LeanWire(asyncio.Protocol):
 
     def _hear(self, opcode: Opcode, payload: bytes) -> None:
         if opcode is Opcode.CLOSE:
-            self._end(payload[:2] if _may_be_said(payload) else struct.pack("!H", 1002))
+            self._end(payload[:2])
             self._transport.close()
         elif self._closing:
             return
@@ -158,7 +158,7 @@ class LeanWire(asyncio.Protocol):
         elif opcode is Opcode.PONG:
             self._hub.alive(self._viewer)
         else:
-            if opcode is Opcode.TEXT and not _is_text(payload):
+            if opcode is Opcode.TEXT and not is_text(payload):
                 raise Violation(1007, "a text message is UTF-8")
             self._hub.received(self._viewer, payload)
 
@@ -184,20 +184,3 @@ class LeanWire(asyncio.Protocol):
         self._closing = True
         self._transport.write(bytes((0x88, len(facts))) + facts)
         self._cutting = asyncio.get_running_loop().call_later(CLOSING, self._transport.abort)
-
-
-def _may_be_said(goodbye: bytes) -> bool:
-    """Whether a close frame is as RFC 6455, 7.4 has it."""
-    if len(goodbye) < 2:
-        return not goodbye
-    code = int.from_bytes(goodbye[:2], "big")
-    known = 1000 <= code <= 1014 and code not in (1004, 1005, 1006)
-    return (known or 3000 <= code <= 4999) and _is_text(goodbye[2:])
-
-
-def _is_text(payload: bytes) -> bool:
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
