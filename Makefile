@@ -60,8 +60,9 @@ bench: $(STAMP) ## measure, each figure beside its floor; writes benchmarks/RESU
 chaos: $(STAMP) ## kill it N times (default 1000) and count what was lost
 	@$(BIN)/python -m tests.acceptance.chaos --kills $(or $(N),1000)
 
-fuzz: $(STAMP) ## N WebSocket frames (default 100000) that no client should send
+fuzz: $(STAMP) ## N WebSocket frames (default 100000) that no client should send; then fresh examples for every property
 	@PYTHONPATH=tests $(BIN)/python -m tests.acceptance.frame_fuzz --frames $(or $(N),100000)
+	@$(BIN)/python -m pytest --hypothesis-profile=fuzz $$(grep -rl 'from hypothesis' tests --include='test_*.py')
 
 simulate: $(STAMP) ## play N seeds (default 100000) of the orchestrator, its clock and its disk
 	@$(BIN)/python -m tests.simulation --seeds $(or $(N),100000)
