@@ -140,9 +140,26 @@ async def test_run_to_here_skips_what_lies_beyond(server: Client) -> None:
         ("start", "success", None), ("order", "success", None), ("price", "success", None),
         ("pay", "skipped", "beyond price"), ("done", "skipped", "beyond price"),
     ]  # fmt: skip
-    assert (await server.get(f"/api/executions/{forked['executionId']}/nodes/price/output")).json() == {
-        "n": 3, "total": 6,
-    }  # fmt: skip
+    assert (await server.get(f"/api/executions/{forked['executionId']}/output")).json() == {"n": 3, "total": 6}
+    onward = (await server.post(f"/api/executions/{forked['executionId']}/fork", json={})).json()
+    assert [one["status"] for one in (await ended(server, onward["executionId"]))["nodes"]] == ["success"] * 5
+
+
+async def test_a_new_run_goes_only_to_here_and_so_does_its_retry(server: Client) -> None:
+    """T-05."""
+    workflow_id = (await server.get(f"/api/executions/{await failed_run(server)}")).json()["workflowId"]
+    body = {"workflowId": workflow_id, "input": {"n": 3}, "until": "order"}
+    started = (await server.post("/api/executions", json=body)).json()
+    found = await ended(server, started["executionId"])
+    assert [one.get("reason") for one in found["nodes"]] == [None, None, *["beyond order"] * 3]
+    assert (await server.get(f"/api/executions/{started['executionId']}/output")).json() == {"n": 3}
+    failing = (await server.post("/api/executions", json={**body, "input": {"n": 30}, "until": "pay"})).json()
+    await ended(server, failing["executionId"], "failed")
+    retry = f"/api/executions/{failing['executionId']}/retry"
+    planned = (await server.post(retry, params={"dryRun": "true"})).json()
+    assert fates(planned) == {"start": "kept", "order": "kept", "price": "kept", "pay": "again", "done": "skipped"}
+    refused = await server.post("/api/executions", json={**body, "until": "nobody"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "INPUT_INVALID")
 
 
 async def test_a_map_goes_on_with_the_items_that_were_not_done(server: Client) -> None:

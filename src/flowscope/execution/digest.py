@@ -28,6 +28,8 @@ def digest(state: State) -> str:
         facts.append([[name, prints.of(value)] for name, value in sorted(state.variables.items())])
     if state.use_worker_pool:
         facts.append("worker pool")
+    if state.until:
+        facts.append(f"until {state.until}")
     return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()
 
 

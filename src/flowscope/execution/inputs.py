@@ -63,8 +63,14 @@ def failure_of(state: State) -> Payload:
     )
 
 
+def output_of(state: State) -> Payload:
+    """The output of a run: what the node gave beyond which nothing was to run (null if it gave nothing), else the result of all."""
+    root = state.root
+    return root.outputs[root.scope.index[state.until]] or NULL if state.until else result_of(root)
+
+
 def result_of(frame: Frame) -> Payload:
-    """The output of a run or of an iteration: that of the only successful terminal node, else an object by node id."""
+    """The result of a run or of an iteration: that of the only successful terminal node, else an object by node id."""
     done = [number for number in frame.scope.terminals if frame.status[number] == st.SUCCESS]
     if len(done) == 1:
         return frame.outputs[done[0]] or NULL

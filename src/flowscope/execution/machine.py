@@ -84,7 +84,7 @@ def _start(state: State, stimulus: Start, now: float, out: Decision) -> None:
     record(state, event, out)
     if deadline:
         out.instructions.append(SetTimer("", "", 0, deadline))
-    if stimulus.origin:
+    if stimulus.origin or stimulus.until:
         adopt(state, stimulus, now, out)
 
 

@@ -49,12 +49,12 @@ from flowscope.execution.events import (
     VariableSet,
 )
 from flowscope.execution.frame import Expansion, Frame, Suspension, Turn, key_of, path_of
-from flowscope.execution.inputs import collected, entry, failure_of, gather, result_of
+from flowscope.execution.inputs import collected, entry, failure_of, gather, output_of, result_of
 from flowscope.execution.payload import NULL, Batch, Payload, merged
 
 __all__ = [
     "Expansion", "Frame", "State", "Suspension", "apply", "digest", "encode_json", "entry", "failure_of", "fold", "gather", "key_of",
-    "node_started", "node_succeeded", "path_of", "recorded", "result_of",
+    "node_started", "node_succeeded", "output_of", "path_of", "recorded", "result_of",
 ]  # fmt: skip
 
 _STARTED = st.row("NodeStarted")
@@ -78,14 +78,13 @@ class State:
     """One execution. `status` is `pending|running|success|failed|cancelled`; what a viewer calls `waiting` is derived.
 
     `failing` is the error that ends the run, from the moment it happened; `error` the same once the run has ended.
-    `variables` are those that nodes have set, beside the definition's own.
+    `until` is the node beyond which nothing runs. `variables` are those that nodes have set, beside the definition's own.
     """
 
     __slots__ = (
         "agenda", "caller", "dead", "deadline", "definition", "ended_at", "epoch", "error", "execution_id", "failing", "fired", "frames",
-        "input", "parent_execution_id", "paused", "plan", "root", "seq", "started_at", "status", "through", "trigger", "use_worker_pool",
-        "user_id",
-        "variables", "workflow_id", "workflow_name",
+        "input", "parent_execution_id", "paused", "plan", "root", "seq", "started_at", "status", "through", "trigger", "until",
+        "use_worker_pool", "user_id", "variables", "workflow_id", "workflow_name",
     )  # fmt: skip
 
     def __init__(self, execution_id: str, plan: Plan) -> None:
@@ -103,6 +102,7 @@ class State:
         self.user_id = ""
         self.use_worker_pool = False
         self.trigger = ""
+        self.until = ""
         self.fired = False
         self.parent_execution_id = ""
         self.caller: Caller | None = None
@@ -159,6 +159,7 @@ def _execution_started(state: State, event: ExecutionStarted) -> None:
     state.definition = event.definition
     state.deadline = event.deadline
     state.trigger = event.trigger
+    state.until = event.until
     state.caller = event.caller
     state.parent_execution_id = event.parent_execution_id
     state.user_id = event.user_id

@@ -147,7 +147,7 @@ class Forks:
         old = library.stored_program(row.definition)
         new = old if revision.workflow is None else library.program(revision.workflow)
         for node_id in filter(None, (revision.from_node, revision.until)):
-            _must_be_on_top(new.plan, node_id)
+            must_be_on_top(new.plan, node_id)
         try:
             past = await asyncio.to_thread(lambda: Past(execution_id, old.plan, library.history(execution_id)))
         except (StoreCorrupt, KeyError, ValueError, AssertionError) as error:
@@ -168,7 +168,8 @@ def _check(row: ExecutionRow, revision: Revision) -> None:
             raise NothingToRetry(execution_id)
 
 
-def _must_be_on_top(plan: Plan, node_id: str) -> None:
+def must_be_on_top(plan: Plan, node_id: str) -> None:
+    """`InputInvalid` for a node that is not there, or in a body."""
     if node_id in plan.root.index:
         return
     owner = next((scope.owner for scope in plan.scopes.values() if node_id in scope.index), None)
@@ -181,6 +182,8 @@ class _Fork:
     """One plan on its way."""
 
     def __init__(self, past: Past, program: Program, revision: Revision) -> None:
+        if revision.origin == "retry":  # it goes no further than the old one was to go
+            revision = msgspec.structs.replace(revision, until=past.state.until)
         self.revision = revision
         self.workflow = program.plan.workflow
         self._program = program

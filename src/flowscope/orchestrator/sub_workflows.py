@@ -12,7 +12,7 @@ from flowscope.definition.workflow import Workflow
 from flowscope.errors import NodeError, StoreCorrupt, WorkflowNotFound
 from flowscope.execution.events import Caller, ErrorInfo
 from flowscope.execution.instructions import StartChild
-from flowscope.execution.state import Frame, State, key_of, result_of
+from flowscope.execution.state import Frame, State, key_of, output_of
 from flowscope.execution.stimuli import Fail, Start, Succeed
 from flowscope.nodes.answer import Call
 from flowscope.orchestrator.ports import UNENDED, ExecutionRow
@@ -100,7 +100,7 @@ class SubWorkflows:
         attempt = frame.attempts[number]
         payloads = self._orchestrator.payloads
         if state.status == "success":
-            output = payloads.keep(payloads.build(result_of(state.root)))
+            output = payloads.keep(payloads.build(output_of(state)))
             answer = Succeed(node_id=caller.node_id, path=caller.path, attempt=attempt, output=output)
             self._orchestrator.tell(live, answer)
             return

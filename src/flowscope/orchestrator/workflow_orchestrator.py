@@ -24,7 +24,7 @@ from flowscope.errors import (
 )
 from flowscope.execution import status as st
 from flowscope.execution.events import Caller, ErrorInfo
-from flowscope.execution.state import State, result_of
+from flowscope.execution.state import State, output_of
 from flowscope.execution.stimuli import AnyStimulus, Cancel, Pause, Recover, Resume, Signal, Start
 from flowscope.execution.waiting import waiting_for
 from flowscope.failpoints import failpoint
@@ -36,7 +36,7 @@ from flowscope.nodes.context import Surroundings
 from flowscope.nodes.registry import Registry
 from flowscope.orchestrator.clock import SystemClock
 from flowscope.orchestrator.driver import Driver
-from flowscope.orchestrator.forking import Forks
+from flowscope.orchestrator.forking import Forks, must_be_on_top
 from flowscope.orchestrator.inline_runner import InlineRunner
 from flowscope.orchestrator.library import Library, missing
 from flowscope.orchestrator.live_execution import LiveExecution
@@ -196,17 +196,20 @@ class WorkflowOrchestrator:
         caller: Caller | None = None,
         fired: bool = False,
         use_worker_pool: bool = False,
+        until: str = "",
     ) -> LiveExecution:
         """Start an execution of a workflow that has been validated; returns when its start is durable.
 
         An execution id that exists already is refused: `ExecutionActive`, `ExecutionEnded`. `fired`: by a trigger, so that
         no node answers from its pin. `use_worker_pool`: all its external nodes run in worker processes, not only those with
-        `resources: cpu`.
+        `resources: cpu`. `until`: a top-level node beyond which nothing runs.
         """
         if trigger and not any(
             node.id == trigger and node.is_trigger for node in self.library.program(workflow).plan.root.nodes
         ):
             raise InputInvalid(f"The workflow has no trigger node {trigger!r}")
+        if until:
+            must_be_on_top(self.library.program(workflow).plan, until)
         start = Start(
             input=self.payloads.keep(input),
             trigger=trigger,
@@ -215,6 +218,7 @@ class WorkflowOrchestrator:
             caller=caller,
             fired=fired,
             use_worker_pool=use_worker_pool,
+            until=until,
         )
         return await self.begin(workflow, start, execution_id)
 
@@ -243,7 +247,7 @@ class WorkflowOrchestrator:
             execution_id=state.execution_id,
             workflow_id=state.workflow_id,
             status=state.status,
-            output=self.payloads.value(result_of(state.root)) if state.status == "success" else None,
+            output=self.payloads.value(output_of(state)) if state.status == "success" else None,
             error=state.error,
             started_at=state.started_at,
             duration_ms=(state.ended_at or self.clock.now()) - state.started_at,

@@ -55,6 +55,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     early: bool = False
     preferred: bool = False
     trigger: str = ""
+    until: str = ""
     version: int | None = None
     user_id: str = ""
     use_worker_pool: bool = False
@@ -163,6 +164,7 @@ async def start(services: Services, order: Order) -> LiveExecution:
         order.input,
         execution_id=order.execution_id,
         trigger=order.trigger,
+        until=order.until,
         user_id=order.user_id,
         use_worker_pool=order.use_worker_pool,
         fired=order.fired,

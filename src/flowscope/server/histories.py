@@ -20,7 +20,7 @@ from flowscope.execution.events import (
     decode_lines,
     encode,
 )
-from flowscope.execution.inputs import gather, result_of
+from flowscope.execution.inputs import gather, output_of
 from flowscope.execution.payload import Payload
 from flowscope.execution.state import State, fold, recorded
 from flowscope.execution.view import ExecutionView
@@ -83,7 +83,7 @@ class Histories:
         if row.status == "success":
             state = await self.state(row)
             if state is not None:
-                return self._build(result_of(state.root))
+                return self._build(output_of(state))
             reported = self._engine.state_manager.get_execution_state(row.execution_id)
             if reported is not None and reported.output:
                 return encode(reported.output)

@@ -148,12 +148,15 @@ class ExecutionStatus(BaseModel):
 
 
 class StartRequest(Shape):
+    """`until`: the node beyond which nothing runs."""
+
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
     workflow_id: str = Field(min_length=1, max_length=128)
     execution_id: str = Field("", max_length=128)
     input: Any = Field(default_factory=dict)
     trigger: str = Field("", max_length=128)
+    until: str = Field("", max_length=128)
     version: int | None = Field(None, ge=1, lt=1 << 53)
 
 

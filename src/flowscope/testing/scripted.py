@@ -28,7 +28,7 @@ from flowscope.execution.events import AnyEvent, Blob, ErrorInfo, decode_lines, 
 from flowscope.execution.instructions import AnyInstruction, CancelNode, SetTimer
 from flowscope.execution.machine import Decision, begin, decide
 from flowscope.execution.payload import Group, Item, Merge, Payload
-from flowscope.execution.state import State, digest, fold, gather, result_of
+from flowscope.execution.state import State, digest, fold, gather, output_of
 from flowscope.execution.status import NAMES
 from flowscope.execution.stimuli import (
     AnyStimulus,
@@ -268,7 +268,7 @@ class ScriptedRun:
     @property
     def output(self) -> JSON:
         """The run's output, built."""
-        return value_of(result_of(self.state.root))
+        return value_of(output_of(self.state))
 
     def of(self, kind: type[Any], node_id: str = "") -> list[Any]:
         """The events of one type, of one node or all."""

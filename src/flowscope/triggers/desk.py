@@ -12,7 +12,7 @@ import msgspec
 from flowscope.definition.workflow import Node, Workflow
 from flowscope.errors import FlowscopeError, InputInvalid, StoreError
 from flowscope.execution.events import ExecutionStarted, decode_lines
-from flowscope.execution.state import recorded, result_of
+from flowscope.execution.state import output_of, recorded
 from flowscope.library import Activation, Activations, TriggerRow
 from flowscope.log import get_logger
 from flowscope.nodes.sdk import NodeConfig
@@ -340,4 +340,4 @@ class TriggerDesk:
             state = live.state if live else self._orchestrator.library.replay(row.execution_id, row.definition)
         except (LookupError, StoreError):
             return None  # of a type that is not here, or damaged: that it has ended is known all the same
-        return self._orchestrator.payloads.value(result_of(state.root))
+        return self._orchestrator.payloads.value(output_of(state))

@@ -35,6 +35,7 @@ async def start_execution(request: Request, services: Served, wanted: schemas.St
         execution_id=wanted.execution_id,
         input=encode({} if wanted.input is None else wanted.input),
         trigger=wanted.trigger,
+        until=wanted.until,
         version=wanted.version,
         user_id=principal.name if principal else "",
     )
