@@ -113,10 +113,18 @@ async def test_the_model_is_told_what_the_tools_are(server: ModelServer) -> None
 async def test_the_model_hears_of_errors_and_goes_on(server: ModelServer) -> None:
     """Of a tool that fails, of one that there is not, and of arguments that are none."""
     server.replies = [
-        Reply(calls=[("search", {"thing": ""}), ("find", {}), ("search", "{not json"), ("double", "[1]")]),
+        Reply(
+            calls=[
+                ("search", {"thing": ""}),
+                ("find", {}),
+                ("search", "{not json"),
+                ("double", "[1]"),
+                ("search", {"thing": 5}),
+            ]
+        ),
         Reply("I give up."),
     ]
-    outcome, events = await run_of(server, workflow())
+    outcome, events = await run_of(server, workflow(tools=[SEARCH, {"node": "double"}]))
     assert outcome.output["text"] == "I give up."
     told = [message["content"] for message in server.asked[1]["messages"] if message["role"] == "tool"]
     assert json.loads(told[0])["error"]["nodeId"] == "search"
@@ -124,6 +132,7 @@ async def test_the_model_hears_of_errors_and_goes_on(server: ModelServer) -> Non
         "There is no tool 'find'. There are: search, double",
         "The arguments must be a JSON object, not '{not json'",
         "The arguments must be a JSON object, not '[1]'",
+        'The arguments are not as the tool wants them: thing: 5 is not of type "string"',
     ]
     assert len([one for one in events if isinstance(one, IterationStarted)]) == 1
 

@@ -249,6 +249,16 @@ async def test_what_was_to_be_json_and_is_not(server: ModelServer) -> None:
     assert "raise maxTokens" in (await error_of(server, config, **ONCE)).message
 
 
+async def test_an_answer_that_is_not_as_the_schema_wants_it_is_asked_for_again(server: ModelServer) -> None:
+    schema = {"type": "object", "properties": {"people": {"type": "array", "items": {"type": "integer"}}}}
+    server.replies = [Reply('{"people": [1, "two"]}'), Reply('{"people": [1, 2]}')]
+    outcome, events = await outcome_of(server, {"prompt": "?", "jsonSchema": schema}, retry={"attempts": 2, "delay": 1})
+    assert outcome.output["data"] == {"people": [1, 2]}
+    failed = next(one.error for one in events if isinstance(one, NodeFailed))
+    assert failed.code == "NOT_AS_SCHEMA"
+    assert failed.message == 'The answer is not as jsonSchema wants it: people[1]: "two" is not of type "integer"'
+
+
 async def test_a_wrong_key_is_not_shown_even_if_the_server_shows_it(server: ModelServer) -> None:
     """S-04"""
     wrong = "sk-wrong-key-77"
@@ -267,6 +277,7 @@ async def test_a_wrong_key_is_not_shown_even_if_the_server_shows_it(server: Mode
         ({"credential": "", "baseUrl": "ftp://x"}, "baseUrl: it must begin with http:// or https:// and a host"),
         ({"credential": "", "baseUrl": "https://me:pw@x/v1"}, "baseUrl: leave out user names, passwords and queries"),
         ({"apiKey": "two\nlines"}, "apiKey: it holds what no header can"),
+        ({"jsonSchema": {"type": "{{ 'objekt' }}"}}, "jsonSchema: this is no JSON Schema: type: "),
     ],
 )
 async def test_what_is_wrong_with_the_config_is_said(server: ModelServer, config: dict[str, Any], message: str) -> None:

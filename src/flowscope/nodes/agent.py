@@ -23,6 +23,7 @@ from flowscope.nodes.answer import Items, Output
 from flowscope.nodes.chat import Conversation, arguments_of, ask, opening, told
 from flowscope.nodes.chat_answer import ChatAnswer
 from flowscope.nodes.context import NodeContext, Turn
+from flowscope.nodes.json_schema import Schema, violations
 from flowscope.nodes.model_service import RETRY
 from flowscope.nodes.sdk import NodeConfig, node
 
@@ -38,7 +39,7 @@ class Tool(NodeConfig):
     node: str = Field(min_length=1, description="The id of a node that the body begins with")
     name: str = Field("", max_length=64, description="What the model calls it; made of the node's id where left out")
     description: str = Field("", description="What it does, and when to use it")
-    parameters: dict[str, JSON] = Field(
+    parameters: Schema = Field(
         default_factory=lambda: dict(_ANYTHING),
         description="The JSON Schema of its arguments, which are the node's input",
     )
@@ -136,6 +137,8 @@ def _calls(answer: ChatAnswer, tools: dict[str, Tool], config: AiAgent) -> Items
             refused[call.id] = f"There is no tool {call.name!r}. There are: {', '.join(tools)}"
         elif not isinstance(arguments, dict):
             refused[call.id] = f"The arguments must be a JSON object, not {call.arguments[:200]!r}"
+        elif wrong := violations(tools[call.name].parameters, arguments):
+            refused[call.id] = f"The arguments are not as the tool wants them: {'; '.join(wrong)}"
         else:
             made.append({"id": call.id, "node": tools[call.name].node, "arguments": arguments})
     memo = {"message": answer.message, "usage": answer.usage, "calls": made, "refused": refused}

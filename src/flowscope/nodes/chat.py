@@ -14,6 +14,7 @@ from flowscope.nodes import json_text
 from flowscope.nodes.chat_answer import ChatAnswer, data_of
 from flowscope.nodes.context import NodeContext
 from flowscope.nodes.http_body import collect
+from flowscope.nodes.json_schema import Schema, violations
 from flowscope.nodes.model_service import MEBIBYTE, RETRY, ModelService, asked
 from flowscope.nodes.sdk import NodeConfig, node
 
@@ -46,7 +47,7 @@ class Conversation(ModelService):
         None, ge=0, le=2, description="How freely it chooses; left to the server by default"
     )
     max_tokens: int | None = Field(None, ge=1, description="The longest answer, in tokens")
-    json_schema: dict[str, JSON] | None = Field(
+    json_schema: Schema | None = Field(
         None, description="The answer is to be JSON of this schema; it is then in `data`"
     )
     stream: bool = Field(True, description="Show the answer while it comes")
@@ -87,8 +88,8 @@ class ChatModel(Conversation):
 )
 async def chat_model(config: ChatModel, context: NodeContext) -> JSON:
     """Asks a language model, of any server that speaks OpenAI's interface. The answer is shown while it comes; the output is
-    `{text, finishReason, usage, model, id, message}`, with `data` where `jsonSchema` is set, and `toolCalls` where the
-    model wants some. A busy server (408, 409, 425, 429, 5xx) is tried again, up to four times in all and as late as its
+    `{text, finishReason, usage, model, id, message}`, with `data`, which is as `jsonSchema` wants it, where that
+    is set, and `toolCalls` where the model wants some. A busy server (408, 409, 425, 429, 5xx) is tried again, up to four times in all and as late as its
     `Retry-After` says."""
     answer = await ask(config, context, opening(config), [_function(tool) for tool in config.tools])
     output = told(answer, config)
@@ -123,15 +124,15 @@ def told(answer: ChatAnswer, config: Conversation) -> dict[str, Any]:
     if answer.refusal:
         output["refusal"] = answer.refusal
     if config.json_schema is not None and not answer.tool_calls:
-        output["data"] = _data(answer)
+        output["data"] = _data(answer, config.json_schema)
     return output
 
 
-def _data(answer: ChatAnswer) -> JSON:
+def _data(answer: ChatAnswer, schema: dict[str, JSON]) -> JSON:
     if answer.refusal:
         raise NodeError(f"The model refused: {answer.refusal[:500]}", code="REFUSED", retryable=False)
     try:
-        return json_text.parse(answer.text, "jsonSchema")
+        data = json_text.parse(answer.text, "jsonSchema")
     except NodeError:
         if answer.finish_reason == "length":
             raise NodeError(
@@ -141,6 +142,9 @@ def _data(answer: ChatAnswer) -> JSON:
             f"The model was asked for JSON and answered {answer.text[:120]!r}. Does this server know json_schema?",
             code="NOT_JSON",
         ) from None
+    if wrong := violations(schema, data):
+        raise NodeError(f"The answer is not as jsonSchema wants it: {'; '.join(wrong)}", code="NOT_AS_SCHEMA")
+    return data
 
 
 def arguments_of(text: str) -> JSON:
