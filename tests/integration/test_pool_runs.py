@@ -19,6 +19,7 @@ from acceptance.notation import chain, graph, one
 from acceptance.watcher import Watcher
 from compatibility.live_server import Client, listening, node
 from flowscope.engine import Engine, ExecutionUnsuccessful
+from flowscope.errors import DefinitionInvalid
 from flowscope.execution.events import AnyEvent, NodeFailed, NodeLost, NodeStarted
 from flowscope.live.client_fold import ClientFold
 from flowscope.nodes.context import Surroundings
@@ -292,6 +293,37 @@ async def test_limits_of_a_workflow_a_type_and_a_key_hold_p_05(tmp_path: Path) -
         waiting = 3
         assert await at_once(four("key", concurrencyKey="gpu")) == 1
         assert await at_once(four("inline", concurrencyKey="gpu", resources="io")) == 1
+
+
+async def test_a_key_may_be_worked_out_for_each_attempt_p_05(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    work = [
+        sample(f"n{number}", do="until", path=str(gate), concurrencyKey=f"customer {{{{ trigger[{number % 2}] }}}}")
+        for number in range(4)
+    ]
+    document = graph("own", [one("go", "manual_trigger"), *work], [f"go -> n{number}" for number in range(4)])
+    async with engine_with(concurrency=4) as engine:
+        run = await engine.start(document, ["Ada", 7])
+        await until(lambda: len(engine.orchestrator.standing(run.execution_id)) == 2)
+        assert engine.orchestrator.statistics()["runner"]["running"] == 2
+        assert [one.detail.partition("waits for ")[2] for one in engine.orchestrator.standing(run.execution_id)] == [
+            "key customer Ada (at most 1)",
+            "key customer 7 (at most 1)",
+        ]
+        gate.touch()
+        assert (await run.outcome()).status == "success"
+
+
+async def test_a_key_that_comes_to_no_key_is_the_nodes_error(tmp_path: Path) -> None:
+    work = sample("it", concurrencyKey="{{ trigger.customer }}")
+    document = chain("own", one("go", "manual_trigger"), work)
+    async with engine_with(concurrency=1) as engine:
+        outcome = await (await engine.start(document, {"customer": None})).outcome()
+        assert outcome.error is not None and outcome.error.node_id == "it"
+        assert outcome.error.message.startswith("concurrencyKey: it must come to a text of 1 to 128 visible characters")
+        work["data"]["config"]["concurrencyKey"] = "{{ trigger. }}"
+        with pytest.raises(DefinitionInvalid, match=r"nodes\[1\]\.data\.config\.concurrencyKey"):
+            await engine.start(document)
 
 
 async def test_the_higher_priority_of_a_workflow_goes_first_p_05(tmp_path: Path) -> None:

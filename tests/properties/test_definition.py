@@ -37,6 +37,9 @@ class AnyConfig:
     def check(self, config: dict[str, JSON], place: str) -> list[Problem]:
         return []
 
+    def check_expressions(self, text: str, place: str) -> list[Problem]:
+        return []
+
 
 class FewTypes:
     def __init__(self) -> None:

@@ -37,6 +37,10 @@ class NodeKind(Protocol):
         """All that is wrong with a config before it runs; `place` is the path of `data.config`."""
         ...
 
+    def check_expressions(self, text: str, place: str) -> list[Problem]:
+        """What is wrong with the expressions in one of the engine's own settings."""
+        ...
+
 
 class Catalogue(Protocol):
     def find(self, type: str) -> NodeKind | None: ...

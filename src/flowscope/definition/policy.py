@@ -59,6 +59,10 @@ def whole(value: JSON, place: str, problems: Problems, *, least: int, most: int,
     return None if read is None else int(read)
 
 
+LONGEST_KEY = 128
+"""Characters of a concurrency key."""
+
+
 def _milliseconds(value: JSON, place: str, problems: Problems) -> float | None:
     return number(value, place, problems, least=0, unit="milliseconds")
 
@@ -124,9 +128,11 @@ def _one_of(*words: str) -> Callable[[JSON, str, Problems], str | None]:
 
 
 def _key(value: JSON, place: str, problems: Problems) -> str | None:
-    if isinstance(value, str) and 0 < len(value) <= 128 and value.isprintable() and "{{" not in value:
+    if isinstance(value, str) and value and value.isprintable() and (len(value) <= LONGEST_KEY or "{{" in value):
         return value
-    problems.add(place, "must be a text of 1 to 128 visible characters; an expression cannot be used here")
+    problems.add(
+        place, f"must be a text of 1 to {LONGEST_KEY} visible characters", 'For example "customer {{ json.id }}"'
+    )
     return None
 
 

@@ -115,9 +115,12 @@ def _check_configs(draft: _Draft) -> None:
             if node.pinned and kind.handles is not None and node.pinned.handle not in (*kind.handles, ALWAYS_THERE):
                 message = f"a {node.type} has no handle {quoted(node.pinned.handle)}"
                 draft.problems.add(f"nodes[{number}].data.pinned.handle", message, f"It has: {', '.join(kind.handles)}")
-            found = kind.check(node.config, f"nodes[{number}].data.config")
+            place = f"nodes[{number}].data.config"
+            found = kind.check(node.config, place)
             if found:
                 draft.problems.extend(found)
+            if node.policy.concurrency_key:
+                draft.problems.extend(kind.check_expressions(node.policy.concurrency_key, f"{place}.concurrencyKey"))
 
 
 def _check_bodies(draft: _Draft) -> None:

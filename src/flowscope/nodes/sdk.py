@@ -128,6 +128,10 @@ class NodeType:
             return _problems(error, place, self.config_model, config, templated=dynamic)
         return []
 
+    def check_expressions(self, text: str, place: str) -> list[Problem]:
+        """What is wrong with the expressions in one of the engine's own settings."""
+        return check_expressions(text, place)
+
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the config, as forms use it: every field has a description and a type, or a choice, or a
         model. A field that takes any value has the types there are, as a list."""

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from flowscope.definition.policy import LONGEST_KEY
+from flowscope.definition.workflow import JSON
 from flowscope.errors import ConfigInvalid, ExpressionError, FlowscopeError, NodeError
 from flowscope.execution.events import ErrorInfo
 from flowscope.execution.payload import Payload
 from flowscope.execution.state import Frame, State, encode_json, gather, key_of
-from flowscope.expressions import evaluate
+from flowscope.expressions import Template, evaluate
 from flowscope.nodes.context import Body, NodeContext, Surroundings, Turn
 from flowscope.nodes.sdk import NodeConfig
 from flowscope.orchestrator.job import NONE, Job, Place, name_of
@@ -47,7 +49,7 @@ class Attempt:
     touches nothing of the execution."""
 
     __slots__ = (
-        "arguments", "attempt", "binding", "frame", "held", "in_pool", "input", "is_async", "is_cancelled", "key", "live", "number",
+        "arguments", "attempt", "binding", "frame", "held", "in_pool", "input", "is_async", "is_cancelled", "key", "limits", "live", "number",
         "result_key", "secrets", "speak", "timeout", "written",
     )  # fmt: skip
 
@@ -70,10 +72,7 @@ class Attempt:
         self.result_key = ""
         self.written = binding.written
         self.input: bytes | None = None
-
-    @property
-    def limits(self) -> tuple[Limit, ...]:
-        return self.binding.limits
+        self.limits = binding.limits
 
     @property
     def priority(self) -> int:
@@ -91,6 +90,8 @@ class Attempt:
             self.secrets.update(secret_values(self.live.program.secrets, surroundings))
         if binding.takes_config:
             self.arguments["config"] = binding.config or self._config(payloads, surroundings, now)
+        if binding.key is not None:
+            self.limits = (*binding.limits, self._own_limit(binding.key, payloads, surroundings, now))
         if binding.takes_input:
             payload = _input(state, self.frame, self.number)
             if self.in_pool:
@@ -156,14 +157,29 @@ class Attempt:
     def _config(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> NodeConfig:
         binding = self.binding
         assert binding.template is not None
-        names = binding.template.secrets
+        config = cast("dict[str, Any]", self._evaluated(binding.template, payloads, surroundings, now))
+        self.written = {**config, **binding.raw}
+        return binding.type.parse(self.written)
+
+    def _own_limit(self, key: Template, payloads: PayloadStore, surroundings: Surroundings, now: float) -> Limit:
+        name = self._evaluated(key, payloads, surroundings, now)
+        if isinstance(name, int) and not isinstance(name, bool):
+            name = str(name)
+        if not (isinstance(name, str) and 0 < len(name) <= LONGEST_KEY and name.isprintable()):
+            raise NodeError(
+                f"concurrencyKey: it must come to a text of 1 to {LONGEST_KEY} visible characters, or a whole number",
+                code="BAD_CONFIG",
+                retryable=False,
+            )
+        return Limit(f"key {self.redact(name)}", self.binding.key_limit, own=True)
+
+    def _evaluated(self, template: Template, payloads: PayloadStore, surroundings: Surroundings, now: float) -> JSON:
+        names = template.secrets
         if names:
             # First: an expression that fails may quote what it failed on.
             self.secrets.update(secret_values(names, surroundings))
         scope = NodeScope(self.live.state, self.frame, self.number, payloads, surroundings, names)
-        config = cast("dict[str, Any]", evaluate(binding.template, scope, now=int(now), clock=time.monotonic))
-        self.written = {**config, **binding.raw}
-        return binding.type.parse(self.written)
+        return evaluate(template, scope, now=int(now), clock=time.monotonic)
 
     def _context(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> NodeContext:
         frame, number, state = self.frame, self.number, self.live.state

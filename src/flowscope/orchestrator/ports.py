@@ -211,10 +211,12 @@ class Publisher(Protocol):
 
 
 class Limit(NamedTuple):
-    """At most so many attempts at once of those that name it; the name is for people too."""
+    """At most so many attempts at once of those that name it; the name is for people too. `own`: the name is worked out for
+    each attempt, so there may be as many names as attempts."""
 
     name: str
     most: int
+    own: bool = False
 
 
 class Task(Protocol):

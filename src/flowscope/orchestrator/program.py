@@ -33,7 +33,8 @@ class Binding:
     is what it was parsed from.
 
     `direct`: pure and not async, so it is called in the loop and may run ahead of the disk. `pinned` may answer for the
-    handler, and so may, for `ttl` milliseconds, an earlier result. `pooled`: in a worker process, always; `poolable`: where
+    handler, and so may, for `ttl` milliseconds, an earlier result. `key` is the concurrency key, at most `key_limit` at once,
+    where each attempt has its own. `pooled`: in a worker process, always; `poolable`: where
     the run asks for it.
     """
 
@@ -50,6 +51,8 @@ class Binding:
     pooled: bool
     poolable: bool
     limits: tuple[Limit, ...]
+    key: Template | None = None
+    key_limit: int = 1
     pinned: Pinned | None = None
     ttl: float = 0
 
@@ -84,7 +87,7 @@ class Program:
 def _secrets(binding: Binding) -> frozenset[str]:
     name = getattr(binding.config, "credential", None)
     named = frozenset({f"credentials.{name}"} if isinstance(name, str) and name else ())
-    return named | (binding.template.secrets if binding.template else frozenset())
+    return named.union(*(template.secrets for template in (binding.template, binding.key) if template))
 
 
 def _bind(node: Node, workflow: Workflow, registry: Registry) -> Binding:
@@ -107,6 +110,8 @@ def _bind(node: Node, workflow: Workflow, registry: Registry) -> Binding:
     resources = node.policy.resources or node_type.resources
     pooled = resources == "cpu" and node_type is not disabled
     external = node_type.effects == "external" and node_type.role == "task"
+    limited = pooled or external
+    key = compile_template(node.policy.concurrency_key)
     return Binding(
         type=node_type,
         handler=node_type.handler,
@@ -120,13 +125,15 @@ def _bind(node: Node, workflow: Workflow, registry: Registry) -> Binding:
         written=written,
         pooled=pooled,
         poolable=external,
-        limits=_limits(node, node_type, workflow) if pooled or external else (),
+        limits=_limits(node, node_type, workflow, key) if limited else (),
+        key=key if limited and not key.is_static else None,
+        key_limit=node.policy.concurrency_limit,
         pinned=pinned,
         ttl=0 if node_type is disabled else node.policy.cache,
     )
 
 
-def _limits(node: Node, node_type: NodeType, workflow: Workflow) -> tuple[Limit, ...]:
+def _limits(node: Node, node_type: NodeType, workflow: Workflow, key: Template) -> tuple[Limit, ...]:
     """What an external node shares places with: its workflow, its type, whoever has its concurrency key."""
     settings, policy = workflow.settings, node.policy
     name = f"workflow {workflow.name or workflow.id}"
@@ -137,6 +144,6 @@ def _limits(node: Node, node_type: NodeType, workflow: Workflow) -> tuple[Limit,
         limits.append(Limit(f"{node_type.type} in {name}", settings.type_concurrency[node_type.type]))
     if node_type.concurrency:
         limits.append(Limit(f"node type {node_type.type}", node_type.concurrency))
-    if policy.concurrency_key:
+    if policy.concurrency_key and key.is_static:
         limits.append(Limit(f"key {policy.concurrency_key}", policy.concurrency_limit))
     return tuple(limits)

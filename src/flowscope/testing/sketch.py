@@ -48,6 +48,9 @@ class SketchedKind:
     def check(self, config: dict[str, JSON], place: str) -> list[Problem]:
         return []
 
+    def check_expressions(self, text: str, place: str) -> list[Problem]:
+        return []
+
 
 class SketchedCatalogue:
     """Knows every type. Satisfies `Catalogue`."""

@@ -13,14 +13,16 @@ Report = Callable[[Any, Any, BaseException | None], None]
 
 class Assignment:
     """`report` is None once nobody waits for it any more. `began` is when it left the line (seconds, monotonic; 0: it has
-    not). `job` is what a worker process is sent, `surroundings` what it may ask about. `told` is what was last said of its place in the line."""
+    not). `shared` are the limits whose names many have, `own` the rest. `job` is what a worker process is sent, `surroundings` what it may ask about. `told` is what was last said of its place in the line."""
 
-    __slots__ = ("began", "job", "limits", "order", "report", "surroundings", "task", "told")
+    __slots__ = ("began", "job", "limits", "order", "own", "report", "shared", "surroundings", "task", "told")
 
     def __init__(self, task: Task, report: Report, limits: tuple[Limit, ...]) -> None:
         self.task = task
         self.report: Report | None = report
         self.limits = limits
+        self.shared = tuple(limit for limit in limits if not limit.own)
+        self.own = tuple(limit for limit in limits if limit.own)
         self.order = 0
         self.told = ""
         self.began = 0.0

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count, islice
 from operator import attrgetter
 
@@ -22,32 +23,49 @@ _order = attrgetter("order")
 
 
 class _Share:
-    """What one execution has waiting, by limits: all of one kind are held up, or none."""
+    """What one execution has waiting, by limits: all of one kind are held up, or none. `heads` is a heap of the first of
+    each kind; an entry is stale when that is not the first any more."""
 
-    __slots__ = ("groups",)
+    __slots__ = ("groups", "heads")
 
     def __init__(self) -> None:
         self.groups: dict[Limits, deque[Assignment]] = {}
+        self.heads: list[tuple[int, Limits]] = []
 
     def add(self, assignment: Assignment) -> None:
-        self.groups.setdefault(assignment.limits, deque()).append(assignment)
+        group = self.groups.setdefault(assignment.limits, deque())
+        group.append(assignment)
+        if len(group) == 1:
+            heapq.heappush(self.heads, (assignment.order, assignment.limits))
 
-    def take(self, free: set[Limits]) -> Assignment | None:
+    def take(self, free: Callable[[Assignment], bool]) -> Assignment | None:
         """The first to come of those that are not held up."""
-        heads = [group[0] for limits, group in self.groups.items() if limits in free]
-        if not heads:
-            return None
-        first = min(heads, key=_order)
-        self.remove(first)
-        return first
+        held_up = []
+        found = None
+        while self.heads and found is None:
+            order, limits = heapq.heappop(self.heads)
+            group = self.groups.get(limits)
+            if group is None or group[0].order != order:
+                continue
+            if free(group[0]):
+                found = group[0]
+            else:
+                held_up.append((order, limits))
+        for entry in held_up:
+            heapq.heappush(self.heads, entry)
+        if found is not None:
+            self.remove(found)
+        return found
 
     def remove(self, assignment: Assignment) -> None:
         group = self.groups[assignment.limits]
-        if group[0] is assignment:
-            group.popleft()
-        else:
+        if group[0] is not assignment:
             group.remove(assignment)
-        if not group:
+            return
+        group.popleft()
+        if group:
+            heapq.heappush(self.heads, (group[0].order, assignment.limits))
+        else:
             del self.groups[assignment.limits]
 
     def in_order(self) -> Iterator[Assignment]:
@@ -59,7 +77,8 @@ class WaitingLine:
 
     def __init__(self) -> None:
         self._priorities: dict[int, OrderedDict[str, _Share]] = {}
-        self._kinds: dict[int, Counter[Limits]] = {}
+        self._kinds: dict[int, dict[Limits, Counter[Limits]]] = {}
+        """By priority, shared limits and own ones: how many wait."""
         self._taken: Counter[str] = Counter()
         self._orders = count(1)
         self._length = 0
@@ -76,15 +95,20 @@ class WaitingLine:
         priority = assignment.task.priority
         shares = self._priorities.setdefault(priority, OrderedDict())
         shares.setdefault(assignment.execution_id, _Share()).add(assignment)
-        self._kinds.setdefault(priority, Counter())[assignment.limits] += 1
+        self._kinds.setdefault(priority, {}).setdefault(assignment.shared, Counter())[assignment.own] += 1
         self._length += 1
 
     def take(self) -> Assignment | None:
         """The next that may start, its limits taken; `release` them when it has ended."""
         for priority in sorted(self._priorities, reverse=True):
-            free = {limits for limits in self._kinds[priority] if self._blocking(limits) is None}
-            if not free:
+            open_kinds = {
+                shared
+                for shared, owns in self._kinds[priority].items()
+                if self._blocking(shared) is None and any(self._blocking(own) is None for own in owns)
+            }
+            if not open_kinds:
                 continue
+            free = partial(self._free, open_kinds)
             shares = self._priorities[priority]
             for execution_id, share in shares.items():
                 assignment = share.take(free)
@@ -131,6 +155,13 @@ class WaitingLine:
             return "its turn"
         return blocking.name if blocking.name == WORKER else f"{blocking.name} (at most {blocking.most})"
 
+    def _free(self, open_kinds: set[Limits], assignment: Assignment) -> bool:
+        return assignment.shared in open_kinds and not self.holds_up(assignment)
+
+    def holds_up(self, assignment: Assignment) -> bool:
+        """Whether one of its limits is reached."""
+        return self._blocking(assignment.limits) is not None
+
     def _blocking(self, limits: Limits) -> Limit | None:
         return next((limit for limit in limits if self._taken[limit.name] >= limit.most), None)
 
@@ -138,9 +169,12 @@ class WaitingLine:
         self._length -= 1
         priority = assignment.task.priority
         kinds, shares = self._kinds[priority], self._priorities[priority]
-        kinds[assignment.limits] -= 1
-        if not kinds[assignment.limits]:
-            del kinds[assignment.limits]
+        owns = kinds[assignment.shared]
+        owns[assignment.own] -= 1
+        if not owns[assignment.own]:
+            del owns[assignment.own]
+        if not owns:
+            del kinds[assignment.shared]
         if not shares[assignment.execution_id].groups:
             del shares[assignment.execution_id]
         if not shares:

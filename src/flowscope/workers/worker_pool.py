@@ -103,7 +103,10 @@ class WorkflowWorkerPool:
             return
         assignment = self._open[task.key] = Assignment(task, report, limits)
         self._line.add(assignment)
-        self._pump()
+        if self._line.holds_up(assignment):  # and all that waited before it is held up too
+            self._announce_soon()
+        else:
+            self._pump()
 
     def cancel(self, key: Key) -> bool:
         assignment = self._open.pop(key, None)
@@ -203,6 +206,9 @@ class WorkflowWorkerPool:
         """Start what may start."""
         while not self._stopping and (assignment := self._line.take()) is not None:
             self._begin(assignment)
+        self._announce_soon()
+
+    def _announce_soon(self) -> None:
         if len(self._line) and self._announcing is None and not self._stopping:
             self._announcing = asyncio.get_running_loop().call_later(ANNOUNCE_FIRST, self._announce)
 

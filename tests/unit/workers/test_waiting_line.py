@@ -18,6 +18,8 @@ LIMITS = (
     (Limit("key a", 1),),
     (Limit("key b", 2),),
     (Limit("key a", 1), Limit("key b", 2)),
+    (Limit("key b", 2), Limit("key c", 1, own=True)),
+    (Limit("key d", 1, own=True),),
 )
 
 arrivals = st.lists(st.tuples(st.sampled_from("xyz"), st.integers(-1, 1), st.integers(0, 3)), max_size=30)
