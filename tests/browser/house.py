@@ -124,12 +124,16 @@ def house(data: Path, **environment: str) -> Iterator[House]:
         made.kill()
 
 
-def launch(playwright: Playwright) -> Browser:
-    """Debian's browser; what Playwright brings is not asked for."""
+def chromium() -> dict[str, Any]:
+    """What to launch: Debian's browser; what Playwright brings is not asked for."""
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     assert found, "These tests drive Chromium: install it (`apt-get install chromium`; `make test` does that as root)"
     assert BUILT.is_file(), "The studio is not built: run `make web`"
-    return playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+    return {"executable_path": found, "args": list(FLAGS)}
+
+
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(**chromium())
 
 
 class Visitor:

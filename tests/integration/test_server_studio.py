@@ -61,6 +61,19 @@ async def test_a_page_says_where_it_is_and_a_file_is_kept(built: Path) -> None:
         assert (await client.get("/assets/nothing.js")).status_code == 404
 
 
+async def test_a_build_that_takes_the_place_of_another_is_served_at_once(built: Path) -> None:
+    async with serving() as client:
+        client.services.studio.__init__(built)  # type: ignore[misc]
+        assert (await client.get("/")).status_code == (await client.get("/assets/index-1.js")).status_code == 200
+        (built / "assets" / "index-1.js").unlink()
+        (built / "assets" / "index-2.js").write_text("export {};", encoding="utf-8")
+        (built / "index.html").write_text(PAGE.replace("index-1", "index-2"), encoding="utf-8")
+        assert "index-2.js" in (await client.get("/runs")).text
+        assert (await client.get("/assets/index-2.js")).status_code == 200
+        gone = await client.get("/assets/index-1.js")
+        assert gone.status_code == 404 and gone.headers["cache-control"] == "no-store"
+
+
 async def test_a_checkout_without_a_build_says_what_to_run(tmp_path: Path) -> None:
     async with serving() as client:
         client.services.studio.__init__(tmp_path / "nothing")  # type: ignore[misc]

@@ -7,6 +7,7 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
+import { Broken } from "./broken.tsx";
 import { filtersOf } from "./runs/filters.ts";
 import { Shell } from "./shell.tsx";
 
@@ -84,6 +85,7 @@ const run = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([index, workflows, workflow, runs, compare, run]),
   defaultPreload: "intent",
+  defaultErrorComponent: Broken,
 });
 
 declare module "@tanstack/react-router" {

@@ -7,6 +7,7 @@ is not. Which paths these are is known exactly: the files that are there, and th
 from __future__ import annotations
 
 import gzip
+import re
 from functools import lru_cache
 from html import escape
 from mimetypes import guess_type
@@ -22,6 +23,7 @@ DIRECTORY: Final = Path(__file__).parent.parent / "studio"
 SECTIONS: Final = ("workflows", "runs")
 """First parts of the addresses of the studio's pages: see `web/studio/router.tsx`."""
 
+_ASSET = re.compile(r"/assets/[\w-][\w.-]*", re.ASCII)
 _SAFE = frozenset({"GET", "HEAD"})
 _FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
 _UNBUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>flowscope</title>
@@ -30,47 +32,46 @@ _UNBUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>flowsc
 
 
 class Studio:
-    """Knows its files; asked by the gate what is open, and by the routes for answers."""
+    """Knows its files; asked by the gate what is open, and by the routes for answers. A build may take another's place at any
+    time, so it is the disk that is asked, each time."""
 
     def __init__(self, directory: Path = DIRECTORY) -> None:
         self._directory = directory
-        self._files: dict[str, Path] = {}
-        self._page = ""
-        self._look()
-
-    def _look(self) -> None:
-        """Read what is there, once it is."""
-        index = self._directory / "index.html"
-        if not self._page and index.is_file():
-            self._page = index.read_text(encoding="utf-8")
-            found = (path for path in (self._directory / "assets").rglob("*") if path.is_file())
-            self._files = {f"/{path.relative_to(self._directory).as_posix()}": path for path in found}
 
     def has(self, method: str, path: str) -> bool:
         """Whether that is one of its files, or an address of one of its pages."""
         if method not in _SAFE:
             return False
-        return path == "/" or path in self._files or path[1:].partition("/")[0] in SECTIONS
+        return path == "/" or path[1:].partition("/")[0] in SECTIONS or self._is_file(path)
+
+    def _is_file(self, path: str) -> bool:
+        return _ASSET.fullmatch(path) is not None and (self._directory / path[1:]).is_file()
 
     async def page(self, request: Request) -> Response:
         """The one page, wherever one enters; it finds out itself where it is."""
-        self._look()
         root = escape(request.scope.get("root_path", ""))
-        if not self._page:
+        try:
+            text = (self._directory / "index.html").read_text(encoding="utf-8")
+        except FileNotFoundError:
             return Response(_UNBUILT.format(root=root), 503, media_type="text/html")
-        text = self._page.replace('"./assets/', f'"{root}/assets/').replace('content="./"', f'content="{root}/"')
+        text = text.replace('"./assets/', f'"{root}/assets/').replace('content="./"', f'content="{root}/"')
         return Response(text, media_type="text/html", headers={"cache-control": "no-cache"})
 
     async def asset(self, request: Request) -> Response:
         """A file. Its name has its hash, so a browser may keep it."""
-        path = self._files.get(f"/assets/{request.path_params['name']}")
-        if path is None:
-            return Response("There is no such file", 404, media_type="text/plain")
-        media_type = guess_type(path)[0] or "application/octet-stream"
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            headers = _FOR_EVER | {"content-encoding": "gzip", "vary": "accept-encoding"}
-            return Response(_zipped(path), media_type=media_type, headers=headers)
-        return Response(path.read_bytes(), media_type=media_type, headers=_FOR_EVER)
+        path = f"/assets/{request.path_params['name']}"
+        file = self._directory / path[1:]
+        zipped = "gzip" in request.headers.get("accept-encoding", "")
+        try:
+            data = (_zipped(file) if zipped else file.read_bytes()) if self._is_file(path) else None
+        except FileNotFoundError:  # a build has just taken it away
+            data = None
+        if data is None:
+            return Response(
+                "There is no such file", 404, media_type="text/plain", headers={"cache-control": "no-store"}
+            )
+        headers = _FOR_EVER | ({"content-encoding": "gzip", "vary": "accept-encoding"} if zipped else {})
+        return Response(data, media_type=guess_type(file)[0] or "application/octet-stream", headers=headers)
 
 
 @lru_cache(maxsize=256)
