@@ -72,9 +72,9 @@ async def test_a_fork_with_another_input_runs_from_there_and_says_so(server: Cli
     assert (await server.get(f"/api/executions/{forked['executionId']}/nodes/pay/input")).json() == {"total": 1}
     family = (await server.get(f"/api/executions/{forked['executionId']}/family")).json()
     assert family["root"] == execution_id
-    assert [(one["executionId"], one.get("origin"), one.get("from")) for one in family["members"]] == [
-        (execution_id, None, None), (forked["executionId"], "fork", "pay"),
-    ]  # fmt: skip
+    assert [
+        (one["executionId"], one.get("origin"), one.get("from"), one.get("newInput")) for one in family["members"]
+    ] == [(execution_id, None, None, None), (forked["executionId"], "fork", "pay", True)]
 
 
 async def test_what_acts_outside_asks_before_it_acts_again(server: Client) -> None:
@@ -128,6 +128,8 @@ async def test_another_config_runs_what_it_changes_and_what_lies_behind(server: 
     forked = (await server.post(address, json=other)).json()
     assert (await ended(server, forked["executionId"]))["status"] == "success"
     assert (await server.get(f"/api/executions/{forked['executionId']}/output")).json() == {"n": 21, "total": 1}
+    _, member = (await server.get(f"/api/executions/{execution_id}/family")).json()["members"]
+    assert (member["changed"], "newInput" in member) == (["price"], False)
 
 
 async def test_run_to_here_skips_what_lies_beyond(server: Client) -> None:

@@ -82,7 +82,13 @@ def family_object(family: Family) -> dict[str, Any]:
             row_object(member.row)
             | {
                 key: value
-                for key, value in (("origin", member.origin), ("from", member.fork_from), ("until", member.until))
+                for key, value in (
+                    ("origin", member.origin),
+                    ("from", member.fork_from),
+                    ("until", member.until),
+                    ("newInput", member.new_input),
+                    ("changed", member.changed),
+                )
                 if value
             }
             for member in family.members
