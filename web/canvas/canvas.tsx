@@ -42,6 +42,7 @@ export interface CanvasProps {
   /** Whether things may move at all. */
   readonly motion?: boolean;
   readonly onRunNode?: (nodeId: string) => void;
+  readonly onRunTo?: (nodeId: string) => void;
   /** Take a node's output of the run that is shown, and keep it instead of running the node. */
   readonly onPin?: (nodeId: string) => void;
   /** Called with what can be done from outside: look at a node, fit all, tidy. */

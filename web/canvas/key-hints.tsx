@@ -11,6 +11,7 @@ const LOOK: readonly (readonly [string, string])[] = [
   ["O", "Outline"],
   ["+ −", "Zoom"],
   ["Ctrl K", "Find anything"],
+  ["Ctrl Shift Enter", "Run to the selected node"],
 ];
 
 const EDIT: readonly (readonly [string, string])[] = [

@@ -583,6 +583,8 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
     offer("Open", () => onOpen?.(id), "Enter");
     if (props.onRunNode && catalogue.get(node.data.type)?.role === "task")
       offer("Run only this node", () => props.onRunNode?.(id));
+    if (props.onRunTo && node.parentId === undefined)
+      offer("Run to here", () => props.onRunTo?.(id), "Ctrl Shift Enter");
     if (editor.readOnly) return entries;
     offer("Add a node after it", () => openPalette(), "N");
     offer("Connect to…", () => setConnecting(id), "C");

@@ -183,8 +183,11 @@ export class Api {
   execution = (id: string) => this.#get<Execution>(`/api/executions/${part(id)}`);
   /** The workflow as this run runs it. */
   definition = (id: string) => this.#get<WorkflowDocument>(`/api/executions/${part(id)}/definition`);
-  start = (workflowId: string, input: Json, more: { version?: number; trigger?: string } = {}) =>
-    this.#send<{ executionId: string }>("POST", "/api/executions", { workflowId, input, ...more });
+  start = (
+    workflowId: string,
+    input: Json,
+    more: { version?: number; trigger?: string; until?: string } = {},
+  ) => this.#send<{ executionId: string }>("POST", "/api/executions", { workflowId, input, ...more });
   command = (id: string, what: "cancel" | "pause" | "resume") =>
     this.#send<{ status: RunStatus }>("POST", `/api/executions/${part(id)}/${what}`);
   signal = (id: string, name: string, payload: Json) =>

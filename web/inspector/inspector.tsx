@@ -1,6 +1,6 @@
 /** What is known of the selected node: its settings while it is edited, its data while it runs. */
 
-import { GitFork, X } from "lucide-react";
+import { ArrowRightToLine, GitFork, X } from "lucide-react";
 import {
   type KeyboardEvent,
   lazy,
@@ -47,6 +47,8 @@ export interface InspectorProps {
   readonly skew: number;
   /** Run it again from this node on: with what it got, or with something else. */
   readonly onFork?: (nodeId: string) => void;
+  /** Run only what leads to it. */
+  readonly onRunTo?: (nodeId: string) => void;
 }
 
 export type Tab = "Settings" | "Input" | "Output" | "Error" | "Logs" | "Attempts" | "Iterations";
@@ -106,16 +108,28 @@ function NodeInspector(props: NodePanelProps) {
             <WhyPanel {...props} row={row} store={store} history={history} version={version} now={now} />
           )}
           <AnswerPanel {...props} row={row} store={store} />
-          {props.onFork && row.startTime > 0 && node.parentId === undefined && (
-            <button
-              type="button"
-              className="rev-button rev-button-small mt-2"
-              title="A new run from this node on, with what it got or with something else; what is before it is kept"
-              onClick={() => props.onFork?.(node.id)}
-            >
-              <GitFork size={13} aria-hidden />{" "}
-              {row.code === ERROR ? "Retry from here" : "Run again from here"}
-            </button>
+          {props.onFork && node.parentId === undefined && (
+            <div className="mt-2 flex flex-wrap gap-1.5">
+              {row.startTime > 0 && (
+                <button
+                  type="button"
+                  className="rev-button rev-button-small"
+                  title="A new run from this node on, with what it got or with something else; what is before it is kept"
+                  onClick={() => props.onFork?.(node.id)}
+                >
+                  <GitFork size={13} aria-hidden />{" "}
+                  {row.code === ERROR ? "Retry from here" : "Run again from here"}
+                </button>
+              )}
+              <button
+                type="button"
+                className="rev-button rev-button-small"
+                title="A new run that goes no further than this node (Ctrl Shift Enter)"
+                onClick={() => props.onRunTo?.(node.id)}
+              >
+                <ArrowRightToLine size={13} aria-hidden /> Run to here
+              </button>
+            </div>
           )}
         </div>
       )}
@@ -167,7 +181,7 @@ interface DataPanelProps extends NodePanelProps {
 
 function DataPanel(props: DataPanelProps) {
   const { tab, api, store, source, node, row, history, version, path, now } = props;
-  const from = source ?? { executionId: store.executionId, seq: 0 };
+  const from = source ?? { executionId: store.executionId, seq: 0, endTime: 0 };
   const stamp = `${row.code}/${row.attempt}/${from.seq}`;
   switch (tab) {
     case "Input":

@@ -109,6 +109,9 @@ function whySkipped(row: NodeRow, known: Known): Reason[] {
   const { graph, history, store } = known;
   if (row.detail === "cancelled") return whyCancelled(row, known);
   const skip = lastEvent(history, row.nodeId, "NodeSkipped");
+  const last = String(history.events[0]?.until ?? "");
+  if (last && skip?.reason === `beyond ${last}`)
+    return [{ text: `This run was to go no further than ${name(graph, last)}.`, nodeId: last }];
   if (typeof skip?.reason === "string" && skip.reason) return [{ text: `${sentence(skip.reason)}` }];
   const edges = indexOf(graph).incoming.get(row.nodeId) ?? [];
   const reasons = edges.map((edge) => offEdge(edge, known)).filter((reason) => reason !== null);

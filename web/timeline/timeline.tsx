@@ -70,7 +70,7 @@ export function Timeline({
   const clock = useNow(pace, running && !stale, skew);
   // While the view is stale its clock stands, and so does everything that grows.
   const now = history.endedAt || Math.max(history.lastAt, stale || source ? 0 : clock);
-  const whole = wholeOf(history.startedAt, now);
+  const whole = wholeOf(history.startedAt, Math.max(now, source?.endTime ?? 0));
   const window = chosen ? within(chosen, whole) : whole;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the history is the same object after every change
@@ -262,8 +262,13 @@ export function Timeline({
               title={`The server stopped, and went on here${mark.gap ? ` after ${tickLabel(Math.round(mark.gap))}` : ""}`}
             />
           ))}
-          {running && seen(now) && (
-            <span role="presentation" className="rev-nowline" style={{ left: at(now) }} />
+          {(running || source) && seen(now) && (
+            <span
+              role="presentation"
+              className="rev-nowline"
+              data-past={source !== undefined}
+              style={{ left: at(now) }}
+            />
           )}
         </div>
       </div>

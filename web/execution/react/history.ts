@@ -9,6 +9,8 @@ import type { RunStore } from "../run-store.ts";
 export interface DataSource {
   readonly executionId: string;
   readonly seq: number;
+  /** When the run ended, or what is known of it does; epoch milliseconds. */
+  readonly endTime: number;
 }
 
 const histories = new WeakMap<RunStore, RunHistory>();

@@ -12,6 +12,7 @@ import type { WorkflowDocument } from "../../protocol/document.ts";
 import { RunBadge } from "../../theme/status.tsx";
 import { useReplay } from "../replay/replay.ts";
 import { ReplayBar } from "../replay/replay-bar.tsx";
+import { FamilyMenu } from "../runs/family-menu.tsx";
 import { ForkDialog } from "../runs/fork-dialog.tsx";
 import { RunMenu } from "../runs/run-menu.tsx";
 import { useServices } from "../services.tsx";
@@ -22,6 +23,7 @@ import { Workbench } from "../workbench/workbench.tsx";
 export function RunPage() {
   const { executionId } = useParams({ from: "/runs/$executionId" });
   const { api } = useServices();
+  const [family, setFamily] = useState(false);
   const definition = useQuery({
     queryKey: ["definition", executionId],
     queryFn: () => api.definition(executionId),
@@ -38,10 +40,26 @@ export function RunPage() {
     );
   }
   if (!definition.data) return <div className="flex-1" aria-busy="true" />;
-  return <Watching key={executionId} executionId={executionId} document={definition.data} />;
+  return (
+    <Watching
+      key={executionId}
+      executionId={executionId}
+      document={definition.data}
+      family={family}
+      setFamily={setFamily}
+    />
+  );
 }
 
-function Watching({ executionId, document }: { executionId: string; document: WorkflowDocument }) {
+interface WatchingProps {
+  readonly executionId: string;
+  readonly document: WorkflowDocument;
+  /** Whether the family is open. */
+  readonly family: boolean;
+  setFamily(open: boolean): void;
+}
+
+function Watching({ executionId, document, family, setFamily }: WatchingProps) {
   const { runs, catalogue } = useServices();
   const { t } = useSearch({ from: "/runs/$executionId" });
   const navigate = useNavigate();
@@ -53,7 +71,7 @@ function Watching({ executionId, document }: { executionId: string; document: Wo
       ),
     [document, catalogue],
   );
-  const [fork, setFork] = useState("");
+  const [fork, setFork] = useState<{ from: string; until: string } | null>(null);
   const [focus, setFocus] = useState("");
   const store = useRun(runs, executionId);
   const { replay, error } = useReplay(executionId, t);
@@ -80,13 +98,17 @@ function Watching({ executionId, document }: { executionId: string; document: Wo
   }, [at, playing, t, search]);
   // A replay that has been moved is told of by the next frame: until then its store still is where it was.
   useRunVersion(past);
-  const source = past && past.cursor > 0 ? { executionId, seq: past.cursor } : undefined;
+  const source =
+    past && past.cursor > 0
+      ? { executionId, seq: past.cursor, endTime: replay?.state.endTime ?? 0 }
+      : undefined;
   const shown = replay ? (source ? past : null) : store;
   return (
     <>
       <TopBar
         actions={
           <>
+            <FamilyMenu executionId={executionId} graph={editor.graph} open={family} setOpen={setFamily} />
             {!replay && <RunActions store={store} problems={[]} />}
             {store && (
               <RunMenu
@@ -120,15 +142,21 @@ function Watching({ executionId, document }: { executionId: string; document: Wo
         problems={[]}
         focus={focus}
         {...(replay && source ? { source } : {})}
-        {...(replay ? {} : { onFork: setFork })}
+        {...(replay
+          ? {}
+          : {
+              onFork: (from: string) => setFork({ from, until: "" }),
+              onRunTo: (until: string) => setFork({ from: "", until }),
+            })}
       />
       {fork && (
         <ForkDialog
-          key={fork}
           executionId={executionId}
-          from={fork}
-          title={`Run again from ${titleOf(nodeOf(editor.graph, fork)!)}`}
-          close={() => setFork("")}
+          workflowId={document.id}
+          from={fork.from}
+          until={fork.until}
+          title={`Run ${fork.from ? "again from" : "to"} ${titleOf(nodeOf(editor.graph, fork.from || fork.until)!)}`}
+          close={() => setFork(null)}
         />
       )}
     </>

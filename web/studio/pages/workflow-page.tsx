@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useMemo } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { Editor } from "../../canvas/editor.ts";
 import { graphOf } from "../../canvas/graph.ts";
 import { tidied } from "../../canvas/layout.ts";
@@ -49,12 +49,21 @@ function Editing({ stored }: { stored: StoredWorkflow }) {
     [navigate],
   );
   const start = useCallback(
-    async (trigger?: string) => {
+    async (trigger?: string, until?: string) => {
       const version = await draft.saved();
-      const { executionId } = await api.start(stored.id, {}, { version, ...(trigger ? { trigger } : {}) });
+      const more = { version, ...(trigger ? { trigger } : {}), ...(until ? { until } : {}) };
+      const { executionId } = await api.start(stored.id, {}, more);
       await show(executionId);
     },
     [api, draft, stored.id, show],
+  );
+  const [refused, setRefused] = useState("");
+  const runTo = useCallback(
+    (until: string) => {
+      setRefused("");
+      start(undefined, until).catch((error: Error) => setRefused(error.message));
+    },
+    [start],
   );
   useEffect(() => {
     document.title = `${stored.name || stored.id} · flowscope`;
@@ -86,7 +95,12 @@ function Editing({ stored }: { stored: StoredWorkflow }) {
         <SaveState editor={editor} draft={draft} />
         {store && light && <RunStatusLine store={store} light={light} />}
       </TopBar>
-      <Workbench editor={editor} store={store} stale={stale} problems={draft.problems} />
+      {refused && (
+        <p role="alert" className="border-b border-line px-4 py-2 text-error-ink">
+          {refused}
+        </p>
+      )}
+      <Workbench editor={editor} store={store} stale={stale} problems={draft.problems} onRunTo={runTo} />
     </>
   );
 }

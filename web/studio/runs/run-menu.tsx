@@ -126,7 +126,7 @@ export function RunMenu({ store, workflowId, replaying, replay }: RunMenuProps) 
       {retrying && (
         <ForkDialog
           executionId={id}
-          from=""
+          workflowId={workflowId}
           title="Retry from where it failed"
           close={() => setRetrying(false)}
         />

@@ -73,7 +73,7 @@ export function RunActions({ store, start, problems }: RunActionsProps) {
   useEffect(() => {
     if (!start) return;
     const onKey = (event: KeyboardEvent) => {
-      if (!(event.ctrlKey || event.metaKey) || event.key !== "Enter") return;
+      if (!(event.ctrlKey || event.metaKey) || event.key !== "Enter" || event.shiftKey) return;
       event.preventDefault();
       void act(start);
     };

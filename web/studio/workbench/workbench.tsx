@@ -22,6 +22,7 @@ import type { Problem } from "../../protocol/document.ts";
 import { useServices } from "../services.tsx";
 import { Split } from "../split.tsx";
 import { useCanvasCommands } from "./canvas-commands.ts";
+import { useRunTo } from "./run-to.ts";
 
 const Inspector = lazy(async () => ({ default: (await import("../../inspector/inspector.tsx")).Inspector }));
 const Trial = lazy(async () => ({ default: (await import("./trial.tsx")).Trial }));
@@ -37,12 +38,14 @@ export interface WorkbenchProps {
   /** Where the data is, if not where the store's run is: of a replay. */
   readonly source?: DataSource;
   readonly onFork?: (nodeId: string) => void;
+  /** Run what leads to a node, and the node, and nothing beyond. */
+  readonly onRunTo?: (nodeId: string) => void;
   /** A node to select whenever this changes. */
   readonly focus?: string;
 }
 
 export function Workbench(props: WorkbenchProps) {
-  const { editor, store, stale, problems, banner, source, onFork, focus } = props;
+  const { editor, store, stale, problems, banner, source, onFork, onRunTo, focus } = props;
   const services = useServices();
   const selection = useUrlSelection(editor);
   const primary = usePrimary(selection);
@@ -52,6 +55,7 @@ export function Workbench(props: WorkbenchProps) {
   const [tried, setTried] = useState("");
   const [handle, setHandle] = useState<CanvasHandle | null>(null);
   useCanvasCommands(editor, store, handle, services);
+  useRunTo(editor, selection, onRunTo);
   const marked = useMemo(() => byNode(problems), [problems]);
   const canvas = (
     <>
@@ -69,6 +73,7 @@ export function Workbench(props: WorkbenchProps) {
         onReady={setHandle}
         onOpen={openInspector}
         onRunNode={setTried}
+        {...(onRunTo ? { onRunTo } : {})}
         {...(store && !editor.readOnly
           ? { onPin: (id: string) => void pin(services.api, editor, store, id) }
           : {})}
@@ -109,6 +114,7 @@ export function Workbench(props: WorkbenchProps) {
         skew={services.runs.connection.skew}
         {...(source ? { source } : {})}
         {...(onFork ? { onFork } : {})}
+        {...(onRunTo ? { onRunTo } : {})}
       />
     </Suspense>
   ) : null;
