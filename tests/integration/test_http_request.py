@@ -16,8 +16,16 @@ from typing import Any
 
 import pytest
 
-from flowscope.errors import ConfigInvalid, NodeDenied, NodeError
+from flowscope.errors import ConfigInvalid, InputInvalid, NodeDenied, NodeError
 from flowscope.nodes import http_transport
+from flowscope.nodes.credentials import (
+    HttpBasicCredential,
+    HttpBearerCredential,
+    HttpCredential,
+    HttpHeaderCredential,
+    SmtpCredential,
+    parse_credential,
+)
 from unit.nodes.bench import Bench
 
 # Of the name shop.test, signed by itself, for a hundred years; made for this file.
@@ -234,6 +242,49 @@ async def test_secrets_do_not_follow_to_another_origin(bench: Bench, server: Ser
     assert not {"authorization", "cookie", "x-api-key"} & headers.keys()
     assert headers["accept"] == "text/csv"
     assert headers["host"].startswith("localhost:")
+
+
+KEPT: dict[str, HttpCredential] = {
+    "basic": HttpBasicCredential(username="ann", password="pä ss:wörd"),
+    "bearer": HttpBearerCredential(token="t0ken"),
+    "header": HttpHeaderCredential(name="X-Shop-Key", value="k-4711"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "value"),
+    [
+        ("basic", "authorization", "Basic YW5uOnDDpCBzczp3w7ZyZA=="),
+        ("bearer", "authorization", "Bearer t0ken"),
+        ("header", "x-shop-key", "k-4711"),
+    ],
+)
+async def test_a_kept_credential_lets_in(server: Server, name: str, header: str, value: str) -> None:
+    server.answers["/1"] = (302, {"Location": "/2"}, b"")
+    server.answers["/2"] = (302, {"Location": server.url("/3", host="localhost")}, b"")
+    server.answers["/3"] = (200, {}, b"")
+    bench = Bench(allow_private_addresses=True, credentials=KEPT)
+    await get(bench, server.url("/1"), credential=name, headers={header: "written here"})
+    sent = [{name.lower(): value for name, value in asked[2].items()}.get(header) for asked in server.asked]
+    assert sent == [value, value, None], "not to another origin"
+
+
+async def test_a_credential_that_is_not_there_and_one_that_is_said(server: Server) -> None:
+    server.answers["/no"] = (403, {"Content-Type": PLAIN}, b"you said k-4711")
+    bench = Bench(allow_private_addresses=True, credentials={**KEPT, "mail": SmtpCredential(host="example.com")})
+    with pytest.raises(NodeError) as failed:
+        await get(bench, server.url("/no"), credential="header")
+    assert "answered 403" in str(failed.value) and "k-4711" not in str(failed.value)
+    for name in ("nobody", "mail"):
+        with pytest.raises(NodeDenied, match=f"no http credential named '{name}'. There are: basic, bearer, header"):
+            await get(bench, server.url("/no"), credential=name)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(("name", "value"), [("Host", "a"), ("a b", "a"), ("X", "a\r\nY: b"), ("X", "ä"), ("X", "")])
+def test_what_no_header_can_be_is_not_kept(name: str, value: str) -> None:
+    with pytest.raises(InputInvalid):
+        parse_credential("http_header", {"name": name, "value": value})
 
 
 @pytest.mark.parametrize("place", ["http://127.0.0.2:{port}/secret", "//127.0.0.2:{port}/secret", "http://[::1]:{port}/",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +17,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
 from compatibility.live_server import Client, node, serving
-from flowscope.library import KeySettings
+from flowscope.library import KeySettings, LibraryDatabase, Vault
 from flowscope.library.sealing import new_key
 from flowscope.nodes.context import Surroundings
+from flowscope.nodes.credentials import SmtpCredential
 from integration.model_server import KEY, model_server
+from integration.test_http_request import Server, served
 
 VALUE = "s3cr3t-Value-77"
 OPENED = Surroundings(allow_private_addresses=True)
@@ -119,6 +123,47 @@ async def test_a_credential_shows_what_is_no_secret() -> None:
         assert (await client.post("/api/credentials/none/test")).json()["code"] == "CREDENTIAL_NOT_FOUND"
 
 
+@pytest.mark.parametrize("type", ["http_basic", "http_bearer", "http_header"])
+async def test_a_request_goes_out_with_a_credential_that_nobody_sees(echo: Server, type: str) -> None:
+    """S-04: not though the other side says everything over again, in its headers and its body."""
+    fields = {
+        "http_basic": {"username": "ann", "password": VALUE},
+        "http_bearer": {"token": VALUE},
+        "http_header": {"name": "X-Key", "value": VALUE},
+    }[type]
+    async with serving(**opened()) as client:
+        assert await put(client, "/api/credentials/shop", type=type, fields=fields) == 201
+        await client.stored(
+            node("ask", "http_request", url=echo.url("/echo"), credential="shop", failOnStatus=False),
+            node("say", "log_output", message="{{ json }}"),
+        )
+        answer = (await client.execute()).json()
+        sent = echo.asked[0][2]
+        secret = sent["X-Key"] if type == "http_header" else sent["Authorization"].partition(" ")[2]
+        assert (b64decode(secret).decode() if type == "http_basic" else secret).endswith(VALUE)
+        place = f"/api/executions/{answer['executionId']}"
+        texts = [str(answer)] + [
+            (await client.get(f"{place}{path}")).text
+            for path in ("", "/events", "/logs", "/output", "/nodes/ask/input", "/nodes/ask/output")
+        ]
+        assert "200" in texts[-1]
+        for text in texts:
+            assert VALUE not in text and secret not in text
+        tried = (await client.post("/api/credentials/shop/test")).json()
+        assert tried["message"].startswith("testUrl is empty")
+
+
+@pytest.fixture
+def echo() -> Iterator[Server]:
+    class Echo(Server):
+        def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
+            sent = self.asked[-1][2]
+            body = json.dumps(sent).encode()
+            return 200, {"Content-Type": "application/json", "X-Said": sent.get("Authorization", "none")}, body
+
+    yield from served(Echo())
+
+
 # --- tests of credentials ---
 
 
@@ -207,3 +252,32 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert again.returncode != 0 and "There is no secret named 'tokens'" in again.stderr
     assert command(data, "variables", "set", "limit", '{"a": 1}').returncode == 0
     assert command(data, "variables", "list").stdout == 'limit = {"a":1}\n'
+
+
+def test_credentials_from_the_command_line(tmp_path: Path) -> None:
+    """S-06"""
+    data = tmp_path / "data"
+    assert "There are no credentials" in command(data, "credentials", "list").stderr
+    made = command(data, "credentials", "set", "mail", "smtp", "host=mail.example.com", "port=25", stdin=f"{VALUE}\n")
+    assert made.returncode == 0 and "'mail' is kept" in made.stderr
+    listed = command(data, "credentials", "list")
+    assert listed.stdout.split()[-2:] == ["smtp", "mail"]
+    assert VALUE not in made.stdout + made.stderr + listed.stdout
+    assert "'mail' is changed" in command(data, "credentials", "set", "mail", "smtp", "host=other.example.com").stderr
+    for arguments, complaint in (
+        (("mail", "smtp", "port=much"), "port: Input should be a valid integer"),
+        (("mail", "smtp", "host"), "'host' is no FIELD=VALUE"),
+        (("mail", "pigeon"), "There is no credential type 'pigeon'. They are: smtp, "),
+        (("mail", "smtp", f"password={VALUE}"), "password is a secret, and others can see the command line"),
+    ):
+        refused = command(data, "credentials", "set", *arguments)
+        assert refused.returncode == 2 and complaint in refused.stderr and VALUE not in refused.stderr
+    database = LibraryDatabase(data)
+    database.start()
+    place = next((tmp_path / "config" / "flowscope").iterdir())
+    kept = Vault(database, KeySettings(file=place)).credential("mail")
+    database.stop()
+    assert isinstance(kept, SmtpCredential)
+    assert (kept.host, kept.port, kept.password) == ("other.example.com", 587, VALUE)
+    assert command(data, "credentials", "remove", "mail").returncode == 0
+    assert "There is no credential named 'mail'" in command(data, "credentials", "remove", "mail").stderr

@@ -26,7 +26,7 @@ from flowscope.cli.listings import (
 )
 from flowscope.cli.result import flush
 from flowscope.cli.running import Manner, resume_execution, run_workflow
-from flowscope.cli.secrets import secrets, variables
+from flowscope.cli.secrets import credentials, secrets, variables
 from flowscope.cli.server import keys, serve
 from flowscope.cli.triggers import COMMANDS
 from flowscope.definition import load
@@ -401,6 +401,7 @@ for command in COMMANDS:
     app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(secrets, name="secrets")
+app.add_typer(credentials, name="credentials")
 app.add_typer(variables, name="variables")
 
 

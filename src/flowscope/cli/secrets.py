@@ -1,4 +1,4 @@
-"""`secrets` and `variables`: what workflows read beside their own document. Values come from stdin or a prompt, never from
+"""`secrets`, `credentials` and `variables`: what workflows read beside their own document. Values come from stdin or a prompt, never from
 the command line, which others on the machine can see."""
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from flowscope.library import Variables, Vault
 
 secrets = typer.Typer(no_args_is_help=True, help="Keep secrets for workflows, sealed; `{{ secrets.NAME }}` reads them.")
+credentials = typer.Typer(
+    no_args_is_help=True,
+    help="Keep credentials for workflows, sealed: nodes take them by name, `{{ credentials.NAME }}` too.",
+)
 variables = typer.Typer(no_args_is_help=True, help="Keep plain values for workflows; `{{ vars.NAME }}` reads them.")
 
 _Data = Annotated[
@@ -74,6 +78,55 @@ def rotate(data: _Data = None) -> None:
         say_note(f"{counted(count, 'value')} sealed anew with the key in {vault.key_place}")
 
 
+@credentials.command("set")
+def set_credential(
+    name: _Name,
+    type: Annotated[str, typer.Argument(metavar="TYPE", help="Such as smtp or http_bearer.", show_default=False)],
+    fields: Annotated[
+        list[str] | None, typer.Argument(metavar="FIELD=VALUE…", help="All but the secret one.", show_default=False)
+    ] = None,
+    data: _Data = None,
+) -> None:
+    """Keep a credential: `flowscope credentials set mail smtp host=mail.example.com username=ann`.
+
+    Its secret field is asked for, or read from stdin; where nothing comes, it keeps the one it has.
+    """
+    from flowscope.nodes.credentials import credential_type
+
+    given = dict(_field(text) for text in fields or ())
+    for secret in sorted(credential_type(type).secret_names()):
+        if secret in given:
+            raise InputInvalid(
+                f"{secret} is a secret, and others can see the command line: leave it out, it is asked for"
+            )
+        if value := _read(f"{secret} of {name}"):
+            given[secret] = value
+    with _opened(data) as (vault, _):
+        created = vault.set_credential(name, type, given)
+        say_note(
+            f"The credential {name!r} is {'kept' if created else 'changed'}, sealed with the key in {vault.key_place}"
+        )
+
+
+@credentials.command("list")
+def list_credentials(data: _Data = None) -> None:
+    """List the credentials with their types, without what they say."""
+    with _opened(data) as (vault, _):
+        rows = vault.rows("credential")
+    for row in rows:
+        print(f"{local(row.updated_at)}  {row.type:<11}  {row.name}")
+    if not rows:
+        say_note("There are no credentials. `flowscope credentials set NAME TYPE` keeps one")
+
+
+@credentials.command("remove")
+def remove_credential(name: _Name, data: _Data = None) -> None:
+    """Forget a credential."""
+    with _opened(data) as (vault, _):
+        vault.remove_credential(name)
+    say_note(f"The credential {name!r} is gone")
+
+
 @variables.command("set")
 def set_variable(
     name: _Name,
@@ -109,13 +162,26 @@ def remove_variable(name: _Name, data: _Data = None) -> None:
     say_note(f"The variable {name!r} is gone")
 
 
+def _field(text: str) -> tuple[str, str]:
+    name, there, value = text.partition("=")
+    if not there:
+        raise InputInvalid(f"{text!r} is no FIELD=VALUE")
+    return name, value
+
+
 def _value(name: str) -> str:
-    if sys.stdin.isatty():
-        return str(typer.prompt(f"Value of {name}", hide_input=True, confirmation_prompt=True))
-    value = sys.stdin.read().removesuffix("\n")
+    value = _read(f"Value of {name}", confirmed=True)
     if not value:
         raise InputInvalid(f"Nothing came in on stdin: the value of {name} is read from there")
     return value
+
+
+def _read(what: str, *, confirmed: bool = False) -> str:
+    """From a prompt, where it may be left empty unless it is asked for twice; or from stdin."""
+    if not sys.stdin.isatty():
+        return sys.stdin.read().removesuffix("\n")
+    default = None if confirmed else ""
+    return str(typer.prompt(what, default, hide_input=True, confirmation_prompt=confirmed, show_default=False))
 
 
 @contextmanager

@@ -146,7 +146,7 @@ class NodeContext:
 
     @property
     def secrets_used(self) -> set[str]:
-        """The values `secret` has given out in this attempt."""
+        """The values `secret` and `credential` have given out in this attempt, and what a node adds that tells them."""
         return self._secrets_used
 
     def __repr__(self) -> str:

@@ -17,8 +17,7 @@ from flowscope.nodes.addresses import judged
 from flowscope.nodes.context import Surroundings
 from flowscope.nodes.credentials import (
     Credential,
-    HttpBasicCredential,
-    HttpBearerCredential,
+    HttpCredential,
     OpenAICredential,
     PostgresqlCredential,
     RedisCredential,
@@ -71,12 +70,10 @@ async def _try(credential: Credential, surroundings: Surroundings) -> str:
         return await _redis(credential, await _address(credential.host, credential.port, surroundings))
     if isinstance(credential, OpenAICredential):
         url = credential.base_url.rstrip("/") + "/models"
-        return await _http(url, surroundings, headers=_bearer(credential.api_key))
-    if isinstance(credential, HttpBasicCredential):
-        auth = httpx.BasicAuth(credential.username, credential.password)
-        return await _http(credential.test_url, surroundings, auth=auth)
-    if isinstance(credential, HttpBearerCredential):
-        return await _http(credential.test_url, surroundings, headers=_bearer(credential.token))
+        headers = {"Authorization": f"Bearer {credential.api_key}"} if credential.api_key else {}
+        return await _http(url, surroundings, headers)
+    if isinstance(credential, HttpCredential):
+        return await _http(credential.test_url, surroundings, credential.headers())
     raise NodeError(f"There is no test for {credential.type}")
 
 
@@ -132,19 +129,13 @@ async def _redis(credential: RedisCredential, address: str) -> str:
         await client.aclose()
 
 
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-async def _http(
-    url: str, surroundings: Surroundings, *, headers: dict[str, str] | None = None, auth: httpx.Auth | None = None
-) -> str:
+async def _http(url: str, surroundings: Surroundings, headers: dict[str, str]) -> str:
     if not url:
         raise NodeError("testUrl is empty: give an address that lets in with this credential, and nobody without")
     transport = GuardedTransport(surroundings.allow_private_addresses)
     async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=SECONDS) as client:
         try:
-            response = await client.get(url, headers=headers, auth=auth)
+            response = await client.get(url, headers=headers)
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
             raise NodeError(f"{url}: {error or type(error).__name__}") from None
     answer = f"{url} answered {response.status_code} {response.reason_phrase}"

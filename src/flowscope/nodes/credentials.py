@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from flowscope.definition.workflow import JSON
@@ -16,6 +17,14 @@ SECRET: Final[dict[str, Any]] = {"format": "password", "writeOnly": True}
 """What marks a field as secret in a JSON Schema."""
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
+
+HEADER_NAME: Final = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+OUR_HEADERS: Final = frozenset({
+    "host", "content-length", "transfer-encoding", "connection", "upgrade", "accept-encoding"
+})  # fmt: skip
+"""What a request's own sender sets."""
+
+_HEADER_TEXT: Final = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
 
 
 class Credential(BaseModel):
@@ -95,21 +104,55 @@ class OpenAICredential(Credential):
     api_key: str = Field("", description="The key; left out for servers that ask for none", json_schema_extra=SECRET)
 
 
-class HttpBasicCredential(Credential):
+class HttpCredential(Credential):
+    """What lets an HTTP request in: some headers."""
+
+    type: ClassVar[str] = "http"
+    test_url: str = Field("", description="An address that lets in with it, and nobody without; for the test")
+
+    def headers(self) -> dict[str, str]:
+        """What goes along with the request."""
+        raise NotImplementedError
+
+
+class HttpBasicCredential(HttpCredential):
     """A name and a password for HTTP."""
 
     type: ClassVar[str] = "http_basic"
-    username: str = Field(min_length=1, description="The name")
+    username: str = Field(min_length=1, pattern="^[^:]*$", description="The name")
     password: str = Field(description="The password", json_schema_extra=SECRET)
-    test_url: str = Field("", description="An address that lets in with it, and nobody without; for the test")
+
+    def headers(self) -> dict[str, str]:
+        """As RFC 7617 has it, in UTF-8."""
+        return {"Authorization": f"Basic {b64encode(f'{self.username}:{self.password}'.encode()).decode()}"}
 
 
-class HttpBearerCredential(Credential):
+class HttpBearerCredential(HttpCredential):
     """A token for HTTP, sent as `Authorization: Bearer`."""
 
     type: ClassVar[str] = "http_bearer"
-    token: str = Field(min_length=1, description="The token", json_schema_extra=SECRET)
-    test_url: str = Field("", description="An address that lets in with it, and nobody without; for the test")
+    token: str = Field(min_length=1, pattern=_HEADER_TEXT, description="The token", json_schema_extra=SECRET)
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+class HttpHeaderCredential(HttpCredential):
+    """A header of any name, such as `X-API-Key`."""
+
+    type: ClassVar[str] = "http_header"
+    name: str = Field(pattern=HEADER_NAME, max_length=200, description="The header's name")
+    value: str = Field(min_length=1, pattern=_HEADER_TEXT, description="What it says", json_schema_extra=SECRET)
+
+    @field_validator("name")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name.lower() in OUR_HEADERS:
+            raise ValueError(f"{name} is set by whoever sends the request")
+        return name
+
+    def headers(self) -> dict[str, str]:
+        return {self.name: self.value}
 
 
 CREDENTIAL_TYPES: Final[dict[str, type[Credential]]] = {
@@ -121,15 +164,22 @@ CREDENTIAL_TYPES: Final[dict[str, type[Credential]]] = {
         OpenAICredential,
         HttpBasicCredential,
         HttpBearerCredential,
+        HttpHeaderCredential,
     )
 }
 
 
-def parse_credential(type: str, fields: Mapping[str, JSON]) -> Credential:
-    """The model of that type with these fields; `InputInvalid` names each that is wrong."""
+def credential_type(type: str) -> type[Credential]:
+    """The model of that type; `InputInvalid`."""
     model = CREDENTIAL_TYPES.get(type)
     if model is None:
         raise InputInvalid(f"There is no credential type {type[:80]!r}. They are: {', '.join(CREDENTIAL_TYPES)}")
+    return model
+
+
+def parse_credential(type: str, fields: Mapping[str, JSON]) -> Credential:
+    """The model of that type with these fields; `InputInvalid` names each that is wrong."""
+    model = credential_type(type)
     try:
         return model.model_validate(dict(fields))
     except pydantic.ValidationError as error:

@@ -18,6 +18,7 @@ from flowscope.definition.workflow import JSON
 from flowscope.errors import NodeDenied, NodeError
 from flowscope.nodes import json_path, json_text
 from flowscope.nodes.context import NodeContext
+from flowscope.nodes.credentials import HEADER_NAME, OUR_HEADERS, HttpCredential
 from flowscope.nodes.http_body import ACCEPTED_ENCODINGS, ResponseFormat, collect, decoded
 from flowscope.nodes.http_transport import GuardedTransport
 from flowscope.nodes.retry_after import retry_after
@@ -28,8 +29,6 @@ MAX_REDIRECTS = 5
 _EXCERPT = 300
 _CONNECT_SECONDS = 10
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "accept-encoding"})
 # What may follow a redirect to another origin; everything else might be a secret.
 _HARMLESS = frozenset({
     "accept", "accept-language", "accept-encoding", "content-type", "content-length", "transfer-encoding",
@@ -41,6 +40,11 @@ _WORTH_RETRYING = frozenset({408, 425, 429})
 class HttpRequest(NodeConfig):
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] = Field("GET", description="What to do")
     url: str = Field(min_length=1, description="Where: http:// or https://")
+    credential: str = Field(
+        "",
+        description="The name of a kept credential of the type http_basic, http_bearer or http_header; what it says goes over "
+        "`headers`",
+    )
     headers: dict[str, str | bool | None] = Field(
         default_factory=dict, description="Headers; one that is null is left out"
     )
@@ -64,9 +68,9 @@ class HttpRequest(NodeConfig):
     @classmethod
     def _sendable(cls, headers: dict[str, str | bool | None]) -> dict[str, str | bool | None]:
         for name, value in headers.items():
-            if not _TOKEN.fullmatch(name):
+            if not re.fullmatch(HEADER_NAME, name):
                 raise ValueError(f"{name[:60]!r} is not the name of a header")
-            if name.lower() in _OURS:
+            if name.lower() in OUR_HEADERS:
                 raise ValueError(f"{name} is set by the node itself")
             if isinstance(value, str) and re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
                 raise ValueError(f"the value of {name} holds a line break or another control character")
@@ -131,6 +135,10 @@ def _request(client: httpx.AsyncClient, config: HttpRequest, context: NodeContex
     for name, value in config.headers.items():
         if value is not None:
             headers[name] = _header(value)
+    if config.credential:
+        told = context.credential(config.credential, HttpCredential).headers()
+        context.secrets_used.update(told.values())
+        headers.update(told)
     return client.build_request(config.method, url, headers=headers, content=content)
 
 
@@ -232,7 +240,8 @@ def _phrase(status: int) -> str:
 
 def _without_secrets(text: str, context: NodeContext) -> str:
     """A server may repeat what it was sent."""
-    for value in sorted(context.surroundings.secrets.values(), key=len, reverse=True):
+    known = {*context.surroundings.secrets.values(), *context.secrets_used}
+    for value in sorted(known, key=len, reverse=True):
         text = text.replace(value, "•••") if value else text
     return text
 
