@@ -27,6 +27,20 @@ def test_the_first_run_is_two_clicks_away(visit: Visit) -> None:
     expect(card(page, "confirm")).to_have_attribute("data-status", "skipped")
 
 
+def test_a_workflow_is_run_from_the_list_which_tells_how_it_went(visit: Visit, house: House) -> None:
+    house.store(QUICK)
+    page = visit().page
+    page.goto("/workflows")
+    expect(page.get_by_text("No runs yet")).to_be_visible()
+    expect(page.locator(".flowscope-sketch rect")).to_have_count(len(QUICK["nodes"]))
+    page.get_by_role("button", name="Run Quick").click()
+    page.wait_for_url("**/runs/*")
+    status(page, "Succeeded")
+    page.get_by_role("link", name="Workflows").click()
+    page.get_by_role("link", name="Succeeded").click()
+    page.wait_for_url("**/runs/*")
+
+
 def test_build_run_fail_see_why_fix_and_run_again_with_the_mouse(visit: Visit) -> None:
     page = visit().page
     page.goto("/workflows")

@@ -152,4 +152,8 @@ async def test_list_and_search(server: Client) -> None:
     ).json()
     assert {row["id"] for row in first["workflows"] + rest["workflows"]} == {"flow-0", "flow-1", "flow-2"}
     assert "nextCursor" not in rest
+    assert not any("lastRun" in row for row in rest["workflows"])
+    runs = [(await server.execute("flow-1")).json()["executionId"] for _ in range(2)]
+    (row,) = (await server.get("/api/workflows", params={"search": "report 1"})).json()["workflows"]
+    assert (row["lastRun"]["executionId"], row["lastRun"]["status"]) == (runs[-1], "success")
     assert (await server.get("/api/workflows?cursor=nonsense")).status_code == 400

@@ -23,6 +23,10 @@ export interface WorkflowRow {
   readonly valid: boolean;
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** The run that began last. */
+  readonly lastRun?: ExecutionRow;
+  /** Whether its triggers start runs. */
+  readonly active: boolean;
 }
 
 export interface VersionRow {

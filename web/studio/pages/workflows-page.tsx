@@ -2,23 +2,27 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { FilePlus2, FolderInput, Plus, Trash2 } from "lucide-react";
-import { type DragEvent, useCallback, useRef, useState } from "react";
+import { FilePlus2, FolderInput, Play, Plus, Trash2 } from "lucide-react";
+import { type DragEvent, lazy, Suspense, useCallback, useRef, useState } from "react";
 import type { WorkflowRow } from "../../execution/api.ts";
 import type { Json, WorkflowDocument } from "../../protocol/document.ts";
-import { ago, count } from "../../theme/format.ts";
+import { ago, count, duration } from "../../theme/format.ts";
+import { RunBadge } from "../../theme/status.tsx";
 import { useCommands } from "../commands.ts";
 import { EXAMPLES, type Example } from "../examples.ts";
 import { useServices } from "../services.tsx";
 import { TopBar } from "../top-bar.tsx";
 
+const Sketch = lazy(() => import("./sketch.tsx"));
+
 export function WorkflowsPage() {
-  const { api } = useServices();
+  const { api, config } = useServices();
   const [search, setSearch] = useState("");
   const list = useQuery({
     queryKey: ["workflows", search],
     queryFn: () => api.workflows(search),
     placeholderData: (last) => last,
+    refetchInterval: Math.max(config.ui.refreshInterval, 1_000),
   });
   const work = useLibrary();
   const [over, setOver] = useState(false);
@@ -89,7 +93,7 @@ export function WorkflowsPage() {
                 value={search}
                 onChange={(event) => setSearch(event.target.value)}
               />
-              <WorkflowList rows={rows} remove={work.remove} />
+              <WorkflowList rows={rows} start={work.start} remove={work.remove} />
             </>
           )}
           {rows?.length === 0 && search === "" && <FirstSteps create={work.create} />}
@@ -139,9 +143,11 @@ function FirstSteps({ create }: { create: () => void }) {
 
 function WorkflowList({
   rows,
+  start,
   remove,
 }: {
   rows: readonly WorkflowRow[];
+  start: (row: WorkflowRow) => void;
   remove: (row: WorkflowRow) => void;
 }) {
   return (
@@ -149,8 +155,11 @@ function WorkflowList({
       {rows.map((row) => (
         <li
           key={row.id}
-          className="group relative flex items-center gap-4 border-line px-4 py-3 not-first:border-t hover:bg-hover"
+          className="relative flex items-center gap-4 border-line px-4 py-3 not-first:border-t hover:bg-hover"
         >
+          <Suspense fallback={<div className="flowscope-sketch" />}>
+            <Sketch row={row} />
+          </Suspense>
           <div className="min-w-0 flex-1">
             <Link
               to="/workflows/$workflowId"
@@ -160,13 +169,29 @@ function WorkflowList({
               {row.name || row.id}
             </Link>
             <span className="text-muted">
-              {count(row.nodes, "node")} · version {row.version} · changed {ago(row.updatedAt)}
+              {count(row.nodes, "node")} · changed {ago(row.updatedAt)}
+            </span>
+            <span className="block text-muted empty:hidden">
+              <State row={row} />
+              {row.active && "Its triggers start runs"}
             </span>
           </div>
-          <State row={row} />
+          <div className="w-36 max-sm:hidden">
+            <LastRun run={row.lastRun} />
+          </div>
           <button
             type="button"
-            className="rev-button rev-button-quiet rev-button-icon rev-button-danger relative opacity-0 focus-visible:opacity-100 group-hover:opacity-100"
+            className="rev-button relative"
+            aria-label={`Run ${row.name || row.id}`}
+            title={row.valid ? undefined : "It has problems that must be mended first"}
+            disabled={!row.valid}
+            onClick={() => start(row)}
+          >
+            <Play size={14} aria-hidden /> <span className="max-sm:hidden">Run</span>
+          </button>
+          <button
+            type="button"
+            className="rev-button rev-button-quiet rev-button-icon rev-button-danger relative text-faint"
             aria-label={`Delete ${row.name || row.id}`}
             onClick={() => remove(row)}
           >
@@ -181,10 +206,28 @@ function WorkflowList({
 
 function State({ row }: { row: WorkflowRow }) {
   if (!row.valid) return <span className="text-skipped-ink">Draft with problems</span>;
-  if (row.activeVersion === null) return <span className="text-muted">Draft</span>;
-  if (row.activeVersion !== row.version)
-    return <span className="text-muted">Version {row.activeVersion} is active</span>;
-  return <span className="text-muted">Active</span>;
+  if (row.activeVersion === null) return <span>Draft</span>;
+  if (row.activeVersion !== row.version) return <span>Version {row.activeVersion} is live</span>;
+  return null;
+}
+
+/** How its last run stands; the way to it. */
+function LastRun({ run }: { run: WorkflowRow["lastRun"] }) {
+  if (!run) return <span className="text-muted">No runs yet</span>;
+  const ended = run.durationMs !== undefined;
+  return (
+    <Link
+      to="/runs/$executionId"
+      params={{ executionId: run.executionId }}
+      className="relative block rounded-md px-2 py-1 -mx-2 hover:bg-sunken"
+    >
+      <RunBadge status={run.status} detail={run.detail} />
+      <span className="block text-muted">
+        {ago(run.startedAt)}
+        {ended && ` · ${duration(run.durationMs!)}`}
+      </span>
+    </Link>
+  );
 }
 
 function ExampleCard({ example, open }: { example: Example; open: (example: Example) => void }) {
@@ -273,6 +316,15 @@ function useLibrary() {
       }),
     [act, api],
   );
+  const start = useCallback(
+    (row: WorkflowRow) =>
+      act(async () => {
+        const { executionId } = await api.start(row.id, {});
+        void navigate({ to: "/runs/$executionId", params: { executionId } });
+        return null;
+      }),
+    [act, api, navigate],
+  );
   const remove = useCallback(
     (row: WorkflowRow) => {
       if (!confirm(`Delete ${row.name || row.id} and its versions? Its runs stay.`)) return;
@@ -283,5 +335,5 @@ function useLibrary() {
     },
     [act, api],
   );
-  return { error, create, importFiles, openExample, remove };
+  return { error, create, importFiles, openExample, start, remove };
 }
