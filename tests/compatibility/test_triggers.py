@@ -242,3 +242,26 @@ async def test_a_run_of_a_trigger_takes_no_notice_of_pins(server: Client) -> Non
     async with stranger(server) as client:
         assert (await client.post("/hooks/shop/orders")).json()["real"] is True
     assert (await server.execute()).json()["output"]["real"] is False
+
+
+async def test_what_rests_is_listed_too_and_how_the_last_run_went(server: Client) -> None:
+    await hooked(server, auth="none")
+    await server.stored(node("nightly", "schedule", cron="30 2 * * *"), node("end", "noop"), id="night")
+    await server.stored(node("fill", "form_trigger", fields=[]), node("end", "noop"), id="leave")
+    await server.stored(node("off", "interval", interval="1h", disabled=True), node("end", "noop"), id="off")
+    await server.stored(node("go", "manual_trigger"), node("end", "noop"), id="by-hand")
+    async with stranger(server) as client:
+        assert (await client.post("/hooks/shop/orders")).status_code == 200
+    found = (await server.get("/api/triggers?all=true")).json()["triggers"]
+    assert [(one["workflowId"], one["nodeId"], one["active"], one.get("url")) for one in found] == [
+        ("flow", "hook", True, "/hooks/shop/orders"),
+        ("leave", "fill", False, "/api/form-trigger/leave/fill"),
+        ("night", "nightly", False, None),
+    ]
+    await server.until(found[0]["lastExecutionId"], "success")
+    (one,) = (await server.get("/api/triggers?all=true&workflowId=flow")).json()["triggers"]
+    assert (one["lastStatus"], one["fired"]) == ("success", 1)
+    assert [one["workflowId"] for one in (await server.get("/api/triggers")).json()["triggers"]] == ["flow"]
+    await server.post("/api/workflows/night/activate")
+    (one,) = (await server.get("/api/triggers?all=true&workflowId=night")).json()["triggers"]
+    assert one["active"] and one["nextDue"]

@@ -86,6 +86,7 @@ async def test_a_key_given_once_opens_the_server_to_a_browser() -> None:
         made = client.services.keys.create("ada", "editor")
         bearer = {"Authorization": f"Bearer {made.text}"}
         assert (await client.post("/api/session")).status_code == 401
+        assert (await client.get("/api/session")).status_code == 401
         opened = await client.post("/api/session", headers=bearer)
         assert opened.status_code == 201 and opened.json() == {"name": "ada", "scope": "editor"}
         cookie = opened.headers["set-cookie"]
@@ -93,6 +94,7 @@ async def test_a_key_given_once_opens_the_server_to_a_browser() -> None:
         pair = {"Cookie": cookie.split(";")[0]}
         client.cookies.clear()
         assert (await client.get("/api/workflows", headers=pair)).status_code == 200
+        assert (await client.get("/api/session", headers=pair)).json() == {"name": "ada", "scope": "editor"}
         assert (await client.get("/api/keys", headers=pair)).status_code == 403
         foreign = pair | {"Origin": "https://evil.example"}
         assert (await client.get("/api/workflows", headers=foreign)).status_code == 403

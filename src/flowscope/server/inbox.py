@@ -26,7 +26,7 @@ _NOTED = frozenset({NodeSuspended, NodeLost, ExecutionRecovered})
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """One question. `signal` is its id within the execution; `since` and `until` are epoch milliseconds, `until` 0 for no
-    limit. `kind` is one of `KINDS`."""
+    limit. `kind` is one of `KINDS`; `started_by` who started the run, where that is known."""
 
     execution_id: str
     workflow_id: str
@@ -39,6 +39,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     since: float
     until: float
     detail: str
+    started_by: str = ""
 
 
 class Inbox:
@@ -132,4 +133,5 @@ class Inbox:
             since=since,
             until=wait.until,
             detail=wait.detail,
+            started_by=state.user_id,
         )

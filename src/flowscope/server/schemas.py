@@ -378,6 +378,8 @@ class Form(Shape):
     title: str
     message: str
     fields: list[dict[str, Any]]
+    button: str
+    thanks: str
     form_node_id: str
     execution_id: str | None = None
 

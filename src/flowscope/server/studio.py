@@ -20,7 +20,7 @@ from starlette.responses import Response
 DIRECTORY: Final = Path(__file__).parent.parent / "studio"
 """Where `make web` puts what it builds."""
 
-SECTIONS: Final = ("workflows", "runs")
+SECTIONS: Final = ("workflows", "runs", "waiting", "settings")
 """First parts of the addresses of the studio's pages: see `web/studio/router.tsx`."""
 
 _ASSET = re.compile(r"/assets/[\w-][\w.-]*", re.ASCII)

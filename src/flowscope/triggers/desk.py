@@ -148,6 +148,23 @@ class TriggerDesk:
         ]
         return found + faults
 
+    def resting(self, workflow: Workflow) -> list[TriggerState]:
+        """The triggers that a workflow would have if it were active."""
+        configs = ((node, self._config(node)) for node in workflow.nodes if not node.policy.disabled)
+        return [
+            TriggerState(
+                workflow_id=workflow.id,
+                workflow_name=workflow.name,
+                node_id=node.id,
+                label=node.label,
+                type=node.type,
+                since=0,
+                config=config,
+            )
+            for node, config in configs
+            if config is not None
+        ]
+
     def find(self, workflow_id: str, node_id: str) -> AnyTrigger | None:
         """A trigger of an active workflow."""
         return self._triggers.get((workflow_id, node_id))

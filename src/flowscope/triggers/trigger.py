@@ -43,6 +43,7 @@ class TriggerState(msgspec.Struct, frozen=True, kw_only=True):
     fired_at: float = 0
     execution_id: str = ""
     error: str = ""
+    config: NodeConfig | None = None
 
 
 class House(Protocol):
@@ -107,6 +108,7 @@ class Trigger(Generic[Config, Known]):
             fired_at=self.row.fired_at,
             execution_id=self.row.execution_id,
             error=self.error,
+            config=self.config,
         )
 
     async def keep(self, known: Known) -> None:

@@ -1,4 +1,4 @@
-"""Tickets for sockets, and the keys."""
+"""Who asks: sessions of browsers, tickets for sockets, and the keys."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ async def open_session(request: Request, services: Served) -> Response:
     cookie = services.credentials.open_session(request.scope)
     headers = {"Set-Cookie": set_cookie(request.scope, cookie)} if cookie else {}
     return JsonResponse({"name": principal.name, "scope": principal.scope}, 201, headers)
+
+
+@routes.get("/api/session", responses=told(schemas.Session))
+async def get_session(request: Request) -> Response:
+    """Who you are here, and of what scope."""
+    principal = principal_of(request.scope) or ANYBODY
+    return JsonResponse({"name": principal.name, "scope": principal.scope})
 
 
 @routes.delete("/api/session", status_code=204)

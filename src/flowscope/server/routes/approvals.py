@@ -57,6 +57,8 @@ def _object(services: Services, waiting: Waiting, links: bool) -> dict[str, Any]
         body["path"] = waiting.path
     if waiting.until:
         body["until"] = iso(waiting.until)
+    if waiting.started_by:
+        body["startedBy"] = waiting.started_by
     if waiting.kind == "approval":
         title, message = _question(services, waiting)
         body |= {"approvalId": waiting.signal, "title": title, "message": message}

@@ -50,7 +50,8 @@ async def show_form(request: Request, services: Served, workflow_id: Id, node_id
     if _for_people(request):
         return form_page(page, title, _action(request, workflow_id, node_id))
     fields = [field.model_dump(by_alias=True, exclude_defaults=True) | {"type": field.type} for field in page.fields]
-    body: dict[str, Any] = {"title": title, "message": page.message, "fields": fields, "formNodeId": node_id}
+    body: dict[str, Any] = {"title": title, "message": page.message, "fields": fields, "button": page.button}
+    body |= {"thanks": page.thanks, "formNodeId": node_id}
     if isinstance(found, Waiting):
         body["executionId"] = found.execution_id
     return JsonResponse(body)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+import contextlib
+import re
+from typing import Annotated, Any, Final
 
 from fastapi import Query, Request, Response
 
-from flowscope.errors import DefinitionInvalid, Problem
+from flowscope.errors import DefinitionInvalid, FlowscopeError, Problem
 from flowscope.nodes.triggers import FormTriggerConfig, WebhookConfig
 from flowscope.server import schemas
 from flowscope.server.links import form_address
@@ -20,13 +22,42 @@ from flowscope.triggers import TriggerState
 
 routes = router("triggers")
 
+_TRIGGERS: Final = re.compile(rb"schedule|interval|webhook|form_trigger|workflow_trigger|file_watch")
+"""What a document that has triggers says; others need not be read."""
+
 
 @routes.get("/api/triggers", responses=told(schemas.Triggers))
 async def list_triggers(
-    services: Served, workflow_id: Annotated[str, Query(alias="workflowId", max_length=128)] = ""
+    services: Served,
+    workflow_id: Annotated[str, Query(alias="workflowId", max_length=128)] = "",
+    all: Annotated[bool, Query()] = False,
 ) -> Response:
-    """The triggers of active workflows: when each fires next, when it did last, what it started, what went wrong."""
-    return JsonResponse({"triggers": _objects(services, workflow_id)})
+    """The triggers of active workflows: when each fires next, when it did last, what it started and how that went, what went
+    wrong. With `all` also those of workflows that could be active."""
+    found = [(state, True) for state in services.triggers.states()]
+    if all:
+        found += [(state, False) for state in await _resting(services)]
+    found = [(state, active) for state, active in found if workflow_id in ("", state.workflow_id)]
+    rows = await asyncio.to_thread(_last_runs, services, [state for state, _ in found])
+    bodies = [_object(services, state, active) | rows.get(state.execution_id, {}) for state, active in found]
+    return JsonResponse({"triggers": bodies})
+
+
+async def _resting(services: Services) -> list[TriggerState]:
+    """The triggers of what is not active and could be."""
+    states: list[TriggerState] = []
+    for stored in await asyncio.to_thread(services.library.all_active):
+        if services.triggers.is_active(stored.workflow_id) or not _TRIGGERS.search(stored.document):
+            continue
+        with contextlib.suppress(FlowscopeError):  # it could run once, with node types that are gone
+            states += services.triggers.resting(await services.workflow(stored.workflow_id))
+    return sorted(states, key=lambda state: (state.workflow_id, state.node_id))
+
+
+def _last_runs(services: Services, states: list[TriggerState]) -> dict[str, dict[str, str]]:
+    """By id: how the run that a trigger started last is."""
+    rows = {one: services.engine.store.row(one) for one in {state.execution_id for state in states} if one}
+    return {execution_id: {"lastStatus": row.status} for execution_id, row in rows.items() if row}
 
 
 @routes.post("/api/workflows/{workflow_id}/activate", responses={**told(schemas.Activated), **MISSING, **CONFLICT})
@@ -50,26 +81,25 @@ async def deactivate_workflow(services: Served, workflow_id: Id) -> Response:
 
 
 def _objects(services: Services, workflow_id: str) -> list[dict[str, Any]]:
-    return [_object(services, state) for state in services.triggers.states() if workflow_id in ("", state.workflow_id)]
+    return [_object(services, state, True) for state in services.triggers.states() if workflow_id == state.workflow_id]
 
 
-def _object(services: Services, state: TriggerState) -> dict[str, Any]:
+def _object(services: Services, state: TriggerState, active: bool) -> dict[str, Any]:
     body: dict[str, Any] = {
         "workflowId": state.workflow_id,
         "workflowName": state.workflow_name,
         "nodeId": state.node_id,
         "label": state.label,
         "type": state.type,
-        "active": True,
+        "active": active,
         "fired": state.fired,
     }
     times = {"since": state.since, "nextDue": state.next_due, "lastFired": state.fired_at}
     body |= {name: iso(at) for name, at in times.items() if at}
     facts = {"lastExecutionId": state.execution_id, "lastError": state.error, "queued": state.queued}
     body |= {name: fact for name, fact in (facts | {"leftOut": state.left_out}).items() if fact}
-    trigger = services.triggers.find(state.workflow_id, state.node_id)
-    if trigger is not None and isinstance(trigger.config, WebhookConfig):
-        body |= {"method": trigger.config.method, "url": f"/hooks/{trigger.config.path or state.workflow_id}"}
-    elif trigger is not None and isinstance(trigger.config, FormTriggerConfig):
+    if isinstance(state.config, WebhookConfig):
+        body |= {"method": state.config.method, "url": f"/hooks/{state.config.path or state.workflow_id}"}
+    elif isinstance(state.config, FormTriggerConfig):
         body["url"] = form_address(state.workflow_id, state.node_id)
     return body
