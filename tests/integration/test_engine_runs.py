@@ -150,6 +150,21 @@ async def test_the_trigger_that_fired_is_the_only_one_active(tmp_path: Path) -> 
         assert await (await engine.start(two, trigger="second")).result() == {"by": "second"}
 
 
+async def test_a_manual_trigger_fills_in_what_the_input_has_not(tmp_path: Path) -> None:
+    defaults = {"name": "Ada", "greeting": "Hello {{ not.an.expression }}"}
+    filled = chain("filled", one("go", "manual_trigger", {"defaults": defaults}), one("end", "noop"))
+    fired = chain("fired", one("go", "schedule", {"cron": "0 0 * * *"}), one("end", "noop"))
+    async with Engine(tmp_path) as engine:
+        assert await (await engine.start(filled)).result() == defaults
+        assert await (await engine.start(filled, {"name": "Grace", "n": 1})).result() == {
+            **defaults,
+            "name": "Grace",
+            "n": 1,
+        }
+        assert await (await engine.start(filled, [1])).result() == [1]
+        assert await (await engine.start(fired, {"n": 1})).result() == {"n": 1}
+
+
 # --- events ---
 
 

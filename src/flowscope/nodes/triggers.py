@@ -10,6 +10,7 @@ from typing import Literal
 from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator, model_validator
 
+from flowscope.definition.workflow import JSON
 from flowscope.errors import NodeError
 from flowscope.nodes.answer import Pass
 from flowscope.nodes.durations import milliseconds
@@ -32,6 +33,12 @@ def _written(model: type[NodeConfig]) -> frozenset[str]:
     return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
+class ManualTriggerConfig(NodeConfig):
+    defaults: dict[str, JSON] = Field(
+        default_factory=dict, description="Fields that the input of a run has where it is not given them"
+    )
+
+
 @node(
     "manual_trigger",
     title="Manual trigger",
@@ -39,9 +46,10 @@ def _written(model: type[NodeConfig]) -> frozenset[str]:
     icon="mouse-pointer-click",
     role="trigger",
     effects="pure",
-    example={},
+    raw_fields=_written(ManualTriggerConfig),
+    example={"defaults": {"greeting": "Hello"}},
 )
-def manual_trigger(config: TriggerConfig) -> Pass:
+def manual_trigger(config: ManualTriggerConfig) -> Pass:
     """Starts a run by hand. Its output is the input of the run."""
     return Pass()
 

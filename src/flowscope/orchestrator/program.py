@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from flowscope.definition.plan import NodePlan, Plan, compile_plan
 from flowscope.definition.workflow import JSON, Node, Pinned, Policy, Workflow
 from flowscope.errors import ConfigInvalid
@@ -16,6 +18,7 @@ from flowscope.expressions import Template, compile_template
 from flowscope.nodes.answer import Pass
 from flowscope.nodes.registry import Registry
 from flowscope.nodes.sdk import NodeConfig, NodeType, node
+from flowscope.nodes.triggers import ManualTriggerConfig
 from flowscope.orchestrator.ports import Limit
 
 _PASS = Pass()
@@ -82,6 +85,16 @@ class Program:
                     shared[key] = _bind(node, workflow, registry)
                 self.bindings[node_plan] = shared[key]
         self.secrets = frozenset().union(*(_secrets(binding) for binding in shared.values()))
+
+    def input_of(self, trigger: str, input: bytes) -> bytes:
+        """The input of a run that this trigger starts: what is given, and what a manual trigger adds to it."""
+        plan = self.plan
+        number = plan.root.index.get(trigger or plan.default_trigger)
+        config = None if number is None else self.bindings[plan.root.nodes[number]].config
+        if not (isinstance(config, ManualTriggerConfig) and config.defaults):
+            return input
+        given = msgspec.json.decode(input)
+        return encode_json({**config.defaults, **given}) if isinstance(given, dict) else input
 
 
 def _secrets(binding: Binding) -> frozenset[str]:

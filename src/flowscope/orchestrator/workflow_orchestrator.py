@@ -204,14 +204,13 @@ class WorkflowOrchestrator:
         no node answers from its pin. `use_worker_pool`: all its external nodes run in worker processes, not only those with
         `resources: cpu`. `until`: a top-level node beyond which nothing runs.
         """
-        if trigger and not any(
-            node.id == trigger and node.is_trigger for node in self.library.program(workflow).plan.root.nodes
-        ):
+        program = self.library.program(workflow)
+        if trigger and not any(node.id == trigger and node.is_trigger for node in program.plan.root.nodes):
             raise InputInvalid(f"The workflow has no trigger node {trigger!r}")
         if until:
-            must_be_on_top(self.library.program(workflow).plan, until)
+            must_be_on_top(program.plan, until)
         start = Start(
-            input=self.payloads.keep(input),
+            input=self.payloads.keep(program.input_of(trigger, input)),
             trigger=trigger,
             user_id=user_id,
             parent_execution_id=parent_execution_id,
