@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,34 @@ def test_a_workflow_is_run_from_the_list_which_tells_how_it_went(visit: Visit, h
     page.get_by_role("link", name="Workflows").click()
     page.get_by_role("link", name="Succeeded").click()
     page.wait_for_url("**/runs/*")
+
+
+def test_a_run_gets_the_input_it_needs(visit: Visit, house: House) -> None:
+    fields = [{"name": "what", "required": True}, {"name": "price", "type": "number", "min": 1}]
+    nodes = [
+        one("wish", "form_trigger", "Wish", title="What?", fields=fields),
+        one("end", "set", "End", fields={"said": "{{ what }} for {{ price }}"}),
+    ]
+    house.store(graph("wishes", nodes, "wish > end"))
+    page = visit().page
+    page.goto("/workflows")
+    page.get_by_role("button", name="Run Wishes").click()
+    text = page.get_by_role("textbox", name="Input")
+    expect(text).to_be_focused()
+    assert json.loads(text.input_value()) == {"what": "", "price": 1}
+    text.fill('{"what": "chair",')
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_contain_text("The input is not JSON")
+    text.fill('{"what": "chair", "price": 20}')
+    page.keyboard.press("Control+Enter")
+    status(page, "Succeeded")
+    execution_id = page.url.partition("run=")[2].partition("&")[0]
+    assert house.ask(f"/api/executions/{execution_id}/output") == {"what": "chair", "price": 20, "said": "chair for 20"}
+    page.get_by_role("button", name="Run with an input").click()
+    page.get_by_role("button", name="Take the last run's").click()
+    expect(text).to_have_value(re.compile("chair"))
+    page.keyboard.press("Escape")
+    expect(text).to_have_count(0)
 
 
 def test_build_run_fail_see_why_fix_and_run_again_with_the_mouse(visit: Visit) -> None:

@@ -9,11 +9,13 @@ interface DialogProps {
   readonly children: ReactNode;
 }
 
-/** It is open while it is there. */
+/** It is open while it is there. What is marked `data-first` gets the focus, else the first thing that can. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
-    if (!dialog.current?.open) dialog.current?.showModal();
+    if (dialog.current?.open) return;
+    dialog.current?.showModal();
+    dialog.current?.querySelector<HTMLElement>("[data-first]")?.focus();
   }, []);
   return (
     <dialog

@@ -36,6 +36,8 @@ export interface WorkbenchSearch {
   node?: string;
   /** Milliseconds since the run's start: it is replayed, and stands there. */
   t?: number;
+  /** A run is to be started, with an input that is asked for. */
+  ask?: boolean;
 }
 
 const text = (value: unknown): string | undefined =>
@@ -46,7 +48,12 @@ function workbenchSearch(search: Record<string, unknown>): WorkbenchSearch {
   const node = text(search.node);
   const t = Number(search.t);
   const replayed = search.t !== undefined && Number.isFinite(t);
-  return { ...(run ? { run } : {}), ...(node ? { node } : {}), ...(replayed ? { t } : {}) };
+  return {
+    ...(run ? { run } : {}),
+    ...(node ? { node } : {}),
+    ...(replayed ? { t } : {}),
+    ...(search.ask === true ? { ask: true } : {}),
+  };
 }
 
 const workflow = createRoute({

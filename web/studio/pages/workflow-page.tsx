@@ -2,20 +2,25 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { Editor } from "../../canvas/editor.ts";
 import { graphOf } from "../../canvas/graph.ts";
 import { tidied } from "../../canvas/layout.ts";
 import type { StoredWorkflow } from "../../execution/api.ts";
 import { useLight, useRun } from "../../execution/react/hooks.ts";
+import type { Json } from "../../protocol/document.ts";
 import { takeEarly } from "../early.ts";
+import type { WorkbenchSearch } from "../router.tsx";
 import { RunMenu } from "../runs/run-menu.tsx";
 import { useServices } from "../services.tsx";
 import { TopBar } from "../top-bar.tsx";
 import { SaveState, useDraft } from "../workbench/draft.tsx";
 import { RunActions, RunStatusLine } from "../workbench/run-actions.tsx";
+import { triggersOf, wantsInput } from "../workbench/start.ts";
 import { Workbench } from "../workbench/workbench.tsx";
 import { WorkflowName } from "../workbench/workflow-name.tsx";
+
+const StartDialog = lazy(() => import("../workbench/start-dialog.tsx"));
 
 export function WorkflowPage() {
   const { workflowId } = useParams({ from: "/workflows/$workflowId" });
@@ -34,14 +39,14 @@ export function WorkflowPage() {
 function Editing({ stored }: { stored: StoredWorkflow }) {
   const { api, runs, catalogue } = useServices();
   const navigate = useNavigate();
-  const { run = "" } = useSearch({ from: "/workflows/$workflowId" });
+  const { run: shown = "", ask: asking = false } = useSearch({ from: "/workflows/$workflowId" });
   const editor = useMemo(
     () => new Editor(tidied(graphOf(stored), (type) => catalogue.get(type)?.role === "container")),
     [stored, catalogue],
   );
   const draft = useDraft(editor, stored);
-  const store = useRun(runs, run);
-  const light = useLight(runs, run);
+  const store = useRun(runs, shown);
+  const light = useLight(runs, shown);
   const stale = light !== null && light.state !== "live" && light.state !== "catching-up";
   const show = useCallback(
     (executionId: string) =>
@@ -49,19 +54,33 @@ function Editing({ stored }: { stored: StoredWorkflow }) {
     [navigate],
   );
   const start = useCallback(
-    async (trigger?: string, until?: string) => {
+    async (more: { trigger?: string; until?: string; input?: Json } = {}) => {
+      const { input = {}, ...how } = more;
       const version = await draft.saved();
-      const more = { version, ...(trigger ? { trigger } : {}), ...(until ? { until } : {}) };
-      const { executionId } = await api.start(stored.id, {}, more);
+      const { executionId } = await api.start(stored.id, input, { version, ...how });
       await show(executionId);
     },
     [api, draft, stored.id, show],
   );
+  const setAsking = useCallback(
+    (ask: boolean) =>
+      void navigate({
+        to: ".",
+        search: ({ ask: _, ...last }: WorkbenchSearch) => (ask ? { ...last, ask } : last),
+        replace: true,
+      }),
+    [navigate],
+  );
+  const ask = useCallback(() => setAsking(true), [setAsking]);
+  const run = useCallback(async () => {
+    if (wantsInput(triggersOf(editor.graph, catalogue)[0])) ask();
+    else await start();
+  }, [editor, catalogue, start, ask]);
   const [refused, setRefused] = useState("");
   const runTo = useCallback(
     (until: string) => {
       setRefused("");
-      start(undefined, until).catch((error: Error) => setRefused(error.message));
+      start({ until }).catch((error: Error) => setRefused(error.message));
     },
     [start],
   );
@@ -73,7 +92,7 @@ function Editing({ stored }: { stored: StoredWorkflow }) {
       <TopBar
         actions={
           <>
-            <RunActions store={store} start={start} problems={draft.problems} />
+            <RunActions store={store} start={run} ask={ask} problems={draft.problems} />
             {store && (
               <RunMenu
                 store={store}
@@ -99,6 +118,15 @@ function Editing({ stored }: { stored: StoredWorkflow }) {
         <p role="alert" className="border-b border-line px-4 py-2 text-error-ink">
           {refused}
         </p>
+      )}
+      {asking && (
+        <Suspense>
+          <StartDialog
+            editor={editor}
+            start={(trigger, input) => start({ trigger, input })}
+            onClose={() => setAsking(false)}
+          />
+        </Suspense>
       )}
       <Workbench editor={editor} store={store} stale={stale} problems={draft.problems} onRunTo={runTo} />
     </>

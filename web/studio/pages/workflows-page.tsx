@@ -4,6 +4,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { FilePlus2, FolderInput, Play, Plus, Trash2 } from "lucide-react";
 import { type DragEvent, lazy, Suspense, useCallback, useRef, useState } from "react";
+import { graphOf } from "../../canvas/graph.ts";
 import type { WorkflowRow } from "../../execution/api.ts";
 import type { Json, WorkflowDocument } from "../../protocol/document.ts";
 import { ago, count, duration } from "../../theme/format.ts";
@@ -12,6 +13,7 @@ import { useCommands } from "../commands.ts";
 import { EXAMPLES, type Example } from "../examples.ts";
 import { useServices } from "../services.tsx";
 import { TopBar } from "../top-bar.tsx";
+import { triggersOf, wantsInput } from "../workbench/start.ts";
 
 const Sketch = lazy(() => import("./sketch.tsx"));
 
@@ -268,7 +270,7 @@ function ImportButton({ onFiles }: { onFiles: (files: File[]) => void }) {
 
 /** What can be done with the library, and what went wrong last. */
 function useLibrary() {
-  const { api } = useServices();
+  const { api, catalogue } = useServices();
   const queries = useQueryClient();
   const navigate = useNavigate();
   const [error, setError] = useState("");
@@ -319,11 +321,20 @@ function useLibrary() {
   const start = useCallback(
     (row: WorkflowRow) =>
       act(async () => {
+        const graph = graphOf(await api.workflow(row.id));
+        if (wantsInput(triggersOf(graph, catalogue)[0])) {
+          void navigate({
+            to: "/workflows/$workflowId",
+            params: { workflowId: row.id },
+            search: { ask: true },
+          });
+          return null;
+        }
         const { executionId } = await api.start(row.id, {});
         void navigate({ to: "/runs/$executionId", params: { executionId } });
         return null;
       }),
-    [act, api, navigate],
+    [act, api, catalogue, navigate],
   );
   const remove = useCallback(
     (row: WorkflowRow) => {

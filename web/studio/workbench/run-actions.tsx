@@ -1,6 +1,6 @@
 /** What can be done to a run, and how it stands. */
 
-import { Ban, Pause, Play } from "lucide-react";
+import { Ban, Braces, Pause, Play } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import type { Light } from "../../execution/connection.ts";
 import { useNow, useRunFacts } from "../../execution/react/hooks.ts";
@@ -16,11 +16,13 @@ import { useServices } from "../services.tsx";
 interface RunActionsProps {
   readonly store: RunStore | null;
   /** Absent where there is nothing to start. */
-  readonly start?: (trigger?: string) => Promise<void>;
+  readonly start?: () => Promise<void>;
+  /** Start one with an input that is asked for. */
+  readonly ask?: () => void;
   readonly problems: readonly Problem[];
 }
 
-export function RunActions({ store, start, problems }: RunActionsProps) {
+export function RunActions({ store, start, ask, problems }: RunActionsProps) {
   const { api } = useServices();
   const run = useRunFacts(store);
   const [busy, setBusy] = useState(false);
@@ -52,6 +54,15 @@ export function RunActions({ store, start, problems }: RunActionsProps) {
           keys: "Ctrl Enter",
           run: () => void act(start),
         });
+      if (ask)
+        offered.push({
+          id: "run-with",
+          title: "Run with an input…",
+          group: "Run",
+          words: "payload data trigger",
+          keys: "Ctrl Shift Enter",
+          run: ask,
+        });
       if (active) {
         offered.push({
           id: "cancel",
@@ -68,18 +79,19 @@ export function RunActions({ store, start, problems }: RunActionsProps) {
         });
       }
       return offered;
-    }, [start, active, paused, act, command]),
+    }, [start, ask, active, paused, act, command]),
   );
   useEffect(() => {
     if (!start) return;
     const onKey = (event: KeyboardEvent) => {
       if (!(event.ctrlKey || event.metaKey) || event.key !== "Enter" || event.shiftKey) return;
       event.preventDefault();
-      void act(start);
+      if (event.shiftKey && ask) ask();
+      else void act(start);
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [start, act]);
+  }, [start, ask, act]);
   return (
     <div className="flex items-center gap-2">
       {error && (
@@ -120,6 +132,18 @@ export function RunActions({ store, start, problems }: RunActionsProps) {
           onClick={() => void act(start)}
         >
           <Play size={14} aria-hidden /> Run
+        </button>
+      )}
+      {ask && (
+        <button
+          type="button"
+          className="rev-button rev-button-icon max-sm:hidden"
+          disabled={busy || problems.length > 0}
+          aria-label="Run with an input"
+          title="Run with an input (Ctrl Shift Enter)"
+          onClick={ask}
+        >
+          <Braces size={15} aria-hidden />
         </button>
       )}
     </div>

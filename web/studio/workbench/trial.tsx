@@ -69,7 +69,7 @@ export function Trial({ editor, nodeId, store, onClose }: TrialProps) {
         </label>
         <textarea
           id="trial-input"
-          className="rev-input h-36 resize-y font-mono text-xs"
+          className="rev-input h-36 resize-y py-2 font-mono text-xs"
           spellCheck={false}
           value={input}
           onChange={(event) => setInput(event.target.value)}
