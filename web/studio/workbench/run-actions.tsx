@@ -60,7 +60,7 @@ export function RunActions({ store, start, ask, problems }: RunActionsProps) {
           title: "Run with an input…",
           group: "Run",
           words: "payload data trigger",
-          keys: "Ctrl Shift Enter",
+          keys: "Ctrl Alt Enter",
           run: ask,
         });
       if (active) {
@@ -86,7 +86,7 @@ export function RunActions({ store, start, ask, problems }: RunActionsProps) {
     const onKey = (event: KeyboardEvent) => {
       if (!(event.ctrlKey || event.metaKey) || event.key !== "Enter" || event.shiftKey) return;
       event.preventDefault();
-      if (event.shiftKey && ask) ask();
+      if (event.altKey && ask) ask();
       else void act(start);
     };
     addEventListener("keydown", onKey);
@@ -140,7 +140,7 @@ export function RunActions({ store, start, ask, problems }: RunActionsProps) {
           className="rev-button rev-button-icon max-sm:hidden"
           disabled={busy || problems.length > 0}
           aria-label="Run with an input"
-          title="Run with an input (Ctrl Shift Enter)"
+          title="Run with an input (Ctrl Alt Enter)"
           onClick={ask}
         >
           <Braces size={15} aria-hidden />
