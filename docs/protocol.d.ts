@@ -80,7 +80,7 @@ export interface Lagged {
   to: number;
 }
 
-/** One node. `detail` is a word beside `status`: queued, retrying, waiting, asking, cancelled, timed out, lost, cached, pinned, kept. `attempt` is left out while it is 1 or none. */
+/** One node. `detail` is a word beside `status`: queued, retrying, waiting, asking, cancelled, timed out, lost, cached, pinned, kept. `attempt` is left out while it is 1 or none. `until` is when a pending node goes on by itself (its next attempt, or the end of its wait). `handle` is the one its answer left by, left out where that is `output`; of a node in a body none is told. */
 export interface NodeEntry {
   nodeId: string;
   nodeName: string;
@@ -93,6 +93,8 @@ export interface NodeEntry {
   detail?: string;
   startTime?: number;
   attempt?: number;
+  until?: number;
+  handle?: string;
   iterations?: Iterations;
 }
 
@@ -149,6 +151,8 @@ export interface NodeUpdateData {
   detail?: string;
   startTime?: number;
   attempt?: number;
+  until?: number;
+  handle?: string;
   iterations?: Iterations;
   executionId: string;
   seq?: number;

@@ -2,7 +2,8 @@
 
 import { useEffect, useRef, useState } from "react";
 import { usePrimary } from "../execution/react/hooks.ts";
-import { LABELS, labelOf, RUN_LABELS, STATUSES } from "../execution/status.ts";
+import { LABELS, RUN_LABELS, STATUSES } from "../execution/status.ts";
+import { nodeWords } from "../theme/node-words.ts";
 import { useCanvas } from "./context.ts";
 import { type Graph, nodeOf, titleOf } from "./graph.ts";
 
@@ -18,7 +19,7 @@ export function Announcer({ graph }: { graph: Graph }) {
     if (!node) return;
     const row = store?.row(primary);
     const kind = catalogue.get(node.data.type)?.title ?? node.data.type;
-    setText(`${titleOf(node)}, ${kind}${row ? `, ${labelOf(row.code, row.detail)}` : ""}`);
+    setText(`${titleOf(node)}, ${kind}${row ? `, ${nodeWords(row)}` : ""}`);
   }, [primary, graph, store, catalogue]);
   useEffect(() => {
     if (!store) return;

@@ -1,8 +1,9 @@
 /** A workflow as SVG: what is on the canvas, in a file that needs nothing else. */
 
 import type { RunStore } from "../execution/run-store.ts";
-import { IDLE, labelOf } from "../execution/status.ts";
+import { IDLE } from "../execution/status.ts";
 import { duration } from "../theme/format.ts";
+import { nodeWords } from "../theme/node-words.ts";
 import { bendOf, edgesOf } from "./edges.ts";
 import { type Graph, titleOf } from "./graph.ts";
 import { type Catalogue, type Places, placesOf } from "./places.ts";
@@ -63,7 +64,7 @@ function card(graph: Graph, catalogue: Catalogue, places: Places, store: RunStor
   if (row && code !== IDLE) {
     const time = row.duration >= 0 ? ` · ${duration(row.duration)}` : "";
     lines.push(
-      `<text x="${x + 18}" y="${y + 68}" font-size="12" fill="${INKS[code]}">${escaped(labelOf(code, row.detail) + time)}</text>`,
+      `<text x="${x + 18}" y="${y + 68}" font-size="12" fill="${INKS[code]}">${escaped(nodeWords(row) + time)}</text>`,
     );
   }
   return lines.join("");

@@ -1,9 +1,12 @@
 /** Edges as columns: from which point to which, and how each stands in a run. */
 
-import { ERROR, PENDING, RUNNING, SKIPPED, SUCCESS, WAITING } from "../execution/status.ts";
+import type { RunStore } from "../execution/run-store.ts";
+import { ERROR, IDLE, RUNNING, SKIPPED, SUCCESS } from "../execution/status.ts";
 import { type Graph, indexOf } from "./graph.ts";
 import { type Catalogue, type Places, placesOf } from "./places.ts";
-import { outputOf, portOffset, portsOf } from "./ports.ts";
+import { outputOf, portOffset, portsOf, takenBy } from "./ports.ts";
+
+const ERROR_HANDLE = "error";
 
 export class Edges {
   readonly source: Int32Array;
@@ -12,6 +15,12 @@ export class Edges {
   readonly out: Float64Array;
   readonly in: Float64Array;
   readonly ids: readonly string[];
+  /** The handles they leave by, as a run tells which was taken. */
+  readonly handles: readonly string[];
+  /** Whether what leaves by an edge can be told: not of a node in a body, whose runs may each leave by another. */
+  readonly told: Uint8Array;
+  /** Whether the source has an edge for its error, which then leaves by nothing else. */
+  readonly caught: Uint8Array;
 
   constructor(graph: Graph, catalogue: Catalogue) {
     const { number } = indexOf(graph);
@@ -22,6 +31,15 @@ export class Edges {
     this.target = new Int32Array(known.length);
     this.out = new Float64Array(known.length);
     this.in = new Float64Array(known.length);
+    this.told = Uint8Array.from(
+      known,
+      (edge) => +(graph.nodes[number.get(edge.source)!].parentId === undefined),
+    );
+    const catching = new Set(
+      known.filter((edge) => edge.sourceHandle === ERROR_HANDLE).map((edge) => edge.source),
+    );
+    this.caught = Uint8Array.from(known, (edge) => +catching.has(edge.source));
+    this.handles = known.map(takenBy);
     const ports = graph.nodes.map((node) => portsOf(node, graph, catalogue));
     known.forEach((edge, e) => {
       const source = number.get(edge.source)!;
@@ -101,13 +119,18 @@ export const FLOWS = 1;
 export const TAKEN = 2;
 export const NOT_TAKEN = 3;
 
-/** How an edge stands, by the statuses of its ends. */
-export function edgeState(source: number, target: number): number {
-  if (source === SKIPPED || (target === SKIPPED && (source === SUCCESS || source === ERROR)))
-    return NOT_TAKEN;
-  if (source === SUCCESS || source === ERROR) {
-    if (target === RUNNING) return FLOWS;
-    if (target === SUCCESS || target === ERROR || target === WAITING || target === PENDING) return TAKEN;
+/** How edge `e` stands in a run: by the handle its source's answer left by, where that is told, else by its ends' statuses. */
+export function edgeState(edges: Edges, e: number, store: RunStore, source: number, target: number): number {
+  const code = source < 0 ? IDLE : store.codes[source];
+  const next = target < 0 ? IDLE : store.codes[target];
+  if (code === SKIPPED) return NOT_TAKEN;
+  if (code === SUCCESS && edges.told[e]) {
+    if (edges.handles[e] !== store.handles[source]) return NOT_TAKEN;
+    return next === RUNNING ? FLOWS : TAKEN;
   }
-  return RESTS;
+  if (code !== SUCCESS && code !== ERROR) return RESTS;
+  if (next === SKIPPED) return NOT_TAKEN;
+  if (code === ERROR && edges.caught[e] && edges.handles[e] !== ERROR_HANDLE) return NOT_TAKEN;
+  if (next === RUNNING) return FLOWS;
+  return next === IDLE ? RESTS : TAKEN;
 }

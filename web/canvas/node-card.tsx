@@ -119,7 +119,7 @@ function Rest({
 function Foot({ row, container }: { row: NodeRow; container: boolean }) {
   return (
     <span className="rev-foot">
-      <NodeBadge code={row.code} detail={row.detail} />
+      <NodeBadge of={row} />
       <span className="rev-time">
         <Facts row={row} container={container} />
       </span>

@@ -4,7 +4,8 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { X } from "lucide-react";
 import { type KeyboardEvent, useMemo, useRef } from "react";
 import { useNodeRow, useSelected } from "../execution/react/hooks.ts";
-import { IDLE, labelOf, STATUSES } from "../execution/status.ts";
+import { IDLE, STATUSES } from "../execution/status.ts";
+import { nodeWords } from "../theme/node-words.ts";
 import { StatusIcon } from "../theme/status.tsx";
 import { useCanvas } from "./context.ts";
 import { type Graph, indexOf, titleOf } from "./graph.ts";
@@ -103,11 +104,7 @@ function Entry({ line, at, of, top, graph, selected, onShow }: EntryProps) {
   const next = (outgoing.get(line.id) ?? []).map((edge) =>
     titleOf(graph.nodes[number.get(edge.target) ?? 0]),
   );
-  const words = [
-    kind,
-    ...(row ? [labelOf(code, row.detail)] : []),
-    ...(next.length ? [`then ${next.join(", ")}`] : []),
-  ];
+  const words = [kind, ...(row ? [nodeWords(row)] : []), ...(next.length ? [`then ${next.join(", ")}`] : [])];
   return (
     // biome-ignore lint/a11y/useFocusableInteractive: the tree keeps the focus, and names this by its id
     // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the tree's

@@ -10,8 +10,9 @@
  */
 
 import type { RunStore } from "../execution/run-store.ts";
-import { ERROR, IDLE, labelOf, RUNNING, SKIPPED, STATUSES, WAITING } from "../execution/status.ts";
+import { ERROR, IDLE, RUNNING, SKIPPED, STATUSES, WAITING } from "../execution/status.ts";
 import { duration } from "../theme/format.ts";
+import { nodeWords } from "../theme/node-words.ts";
 import { bendOf, type Edges, edgeState, FLOWS, NOT_TAKEN, RESTS, TAKEN } from "./edges.ts";
 import type { Box } from "./geometry.ts";
 import { type Graph, titleOf } from "./graph.ts";
@@ -108,12 +109,14 @@ function yOf(scene: Scene, n: number): number {
 }
 
 function codeOf(scene: Scene, n: number): number {
-  const { store } = scene;
-  if (!store) return IDLE;
-  // The run's nodes are usually the graph's, in the same order.
-  const id = scene.graph.nodes[n].id;
-  const m = store.ids[n] === id ? n : store.numbers.get(id);
-  return m === undefined ? IDLE : store.codes[m];
+  const m = numberOf(scene, n);
+  return m < 0 ? IDLE : scene.store!.codes[m];
+}
+
+/** A node's number in the run; -1 if it is not in it. The run's nodes are usually the graph's, in the same order. */
+function numberOf({ store, graph }: Scene, n: number): number {
+  const { id } = graph.nodes[n];
+  return store?.ids[n] === id ? n : (store?.numbers.get(id) ?? -1);
 }
 
 function dots(context: CanvasRenderingContext2D, { view, width, height, colours }: Scene): void {
@@ -183,7 +186,9 @@ function edges(context: CanvasRenderingContext2D, scene: Scene, seen: Box): numb
     const ty = yOf(scene, b) + all.in[e];
     if (Math.max(sx, tx) < seen.x - 200 || Math.min(sx, tx) > right + 200) continue;
     if (Math.max(sy, ty) < seen.y || Math.min(sy, ty) > bottom) continue;
-    const state = scene.store ? edgeState(codeOf(scene, a), codeOf(scene, b)) : RESTS;
+    const state = scene.store
+      ? edgeState(all, e, scene.store, numberOf(scene, a), numberOf(scene, b))
+      : RESTS;
     if (state === FLOWS) flowing += 1;
     let path = paths[state];
     if (!path) {
@@ -338,7 +343,7 @@ function nearText(
   }
   context.font = `500 12px ${colours.font}`;
   context.fillStyle = colours.inks[code];
-  context.fillText(labelOf(code, row.detail), x + 36, y + 66);
+  context.fillText(nodeWords(row), x + 36, y + 66);
   if (row.duration >= 0) {
     const text = duration(row.duration);
     context.fillStyle = colours.muted;

@@ -39,6 +39,13 @@ export function outputOf(edge: WorkflowEdge, outputs: ReadonlySet<string>): stri
   return handle === "output" && outputs.size ? [...outputs][0] : handle;
 }
 
+/** The handle an edge leaves by, as a run's record spells it: what names none is on `output`. */
+export function takenBy(edge: WorkflowEdge): string {
+  const data = edge.data as { isDefault?: unknown } | null | undefined;
+  if (edge.isDefault === true || data?.isDefault === true) return "default";
+  return (edge.sourceHandle || "output").replace(/^output_(?=true$|false$)/, "");
+}
+
 /** A switch leaves by the values of its cases. */
 function casesOf(config: JsonObject): string[] {
   const cases = Array.isArray(config.cases) ? config.cases : [];

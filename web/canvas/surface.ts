@@ -590,7 +590,7 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
     offer("Connect to…", () => setConnecting(id), "C");
     if (node.data.pinned !== undefined)
       offer("Unpin its output", () => editor.setData(id, { pinned: undefined }, "unpin"));
-    else if (props.onPin && store?.row(id)?.code === SUCCESS)
+    else if (props.onPin && node.parentId === undefined && store?.row(id)?.code === SUCCESS)
       offer("Pin its output", () => props.onPin?.(id));
     offer(node.data.config?.disabled === true ? "Enable" : "Disable", toggleDisabled, "D");
     offer(

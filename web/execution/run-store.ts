@@ -52,6 +52,10 @@ export interface NodeRow {
   /** Milliseconds, or -1 while it has not ended. */
   readonly duration: number;
   readonly timestamp: number;
+  /** When it goes on by itself, in epoch milliseconds; 0 where that is not known. */
+  readonly until: number;
+  /** By which handle its answer left, of a node that has given one and stands in no body. */
+  readonly handle: string;
   readonly total: number;
   readonly done: number;
   readonly failed: number;
@@ -79,6 +83,7 @@ export class RunStore {
   names: string[] = [];
   details: string[] = [];
   errors: string[] = [];
+  handles: string[] = [];
   streams: string[] = [];
   codes = new Uint8Array(0);
   attempts = new Uint32Array(0);
@@ -86,6 +91,7 @@ export class RunStore {
   startTimes = new Float64Array(0);
   durations = new Float64Array(0);
   timestamps = new Float64Array(0);
+  untils = new Float64Array(0);
   totals = new Uint32Array(0);
   dones = new Uint32Array(0);
   faileds = new Uint32Array(0);
@@ -135,6 +141,8 @@ export class RunStore {
       startTime: this.startTimes[n],
       duration: this.durations[n],
       timestamp: this.timestamps[n],
+      until: this.untils[n],
+      handle: this.handles[n],
       total: this.totals[n],
       done: this.dones[n],
       failed: this.faileds[n],
@@ -279,6 +287,7 @@ export class RunStore {
     this.names = ids.slice();
     this.details = new Array<string>(ids.length).fill("");
     this.errors = new Array<string>(ids.length).fill("");
+    this.handles = new Array<string>(ids.length).fill("output");
     this.streams = new Array<string>(ids.length).fill("");
     this.#resize(ids.length, false);
   }
@@ -300,6 +309,7 @@ export class RunStore {
     this.startTimes = grown(this.startTimes, new Float64Array(room));
     this.durations = grown(this.durations, new Float64Array(room).fill(-1));
     this.timestamps = grown(this.timestamps, new Float64Array(room));
+    this.untils = grown(this.untils, new Float64Array(room));
     this.totals = grown(this.totals, new Uint32Array(room));
     this.dones = grown(this.dones, new Uint32Array(room));
     this.faileds = grown(this.faileds, new Uint32Array(room));
@@ -316,6 +326,7 @@ export class RunStore {
     this.numbers.set(nodeId, n);
     this.names[n] = nodeId;
     this.details[n] = this.errors[n] = this.streams[n] = "";
+    this.handles[n] = "output";
     this.counts[IDLE] += 1;
     return n;
   }
@@ -334,11 +345,13 @@ export class RunStore {
     this.names[n] = entry.nodeName;
     this.details[n] = detail;
     this.errors[n] = entry.error ?? "";
+    this.handles[n] = entry.handle ?? "output";
     this.attempts[n] = attempt;
     this.progress[n] = entry.progress ?? -1;
     this.startTimes[n] = entry.startTime ?? 0;
     this.durations[n] = entry.duration ?? -1;
     this.timestamps[n] = entry.timestamp;
+    this.untils[n] = entry.until ?? 0;
     this.totals[n] = entry.iterations?.total ?? 0;
     this.dones[n] = entry.iterations?.done ?? 0;
     this.faileds[n] = entry.iterations?.failed ?? 0;
@@ -396,6 +409,8 @@ export class RunStore {
     if (this.details[n]) entry.detail = this.details[n];
     if (this.startTimes[n]) entry.startTime = this.startTimes[n];
     if (this.attempts[n] > 1) entry.attempt = this.attempts[n];
+    if (this.untils[n]) entry.until = this.untils[n];
+    if (this.handles[n] !== "output") entry.handle = this.handles[n];
     if (this.totals[n] || this.dones[n] || this.faileds[n]) {
       entry.iterations = { total: this.totals[n], done: this.dones[n], failed: this.faileds[n] };
     }

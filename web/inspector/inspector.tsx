@@ -275,7 +275,7 @@ function StatusLine({ row, now }: { row: NodeRow; now: number }) {
   if (row.progress >= 0 && row.code === RUNNING) parts.push(`${row.progress} %`);
   return (
     <p className="flex flex-wrap items-center gap-x-2 text-xs">
-      <NodeBadge code={row.code} detail={row.detail} />
+      <NodeBadge of={row} />
       {parts.length > 0 && <span className="text-muted">{parts.join(" · ")}</span>}
     </p>
   );

@@ -144,7 +144,7 @@ function NodeItem({ row }: { row: NonNullable<ReturnType<RunStore["row"]>> }) {
   return (
     <li className={`execution-timeline-item ${statusOf(row.code)}`} data-node-id={row.nodeId}>
       <span className="rev-visualizer-name">{row.name || row.nodeId}</span>
-      <NodeBadge code={row.code} detail={row.detail} />
+      <NodeBadge of={row} />
       <span className="rev-visualizer-time">{row.duration ? duration(row.duration) : ""}</span>
       {row.error && <span className="rev-visualizer-reason">{row.error}</span>}
     </li>

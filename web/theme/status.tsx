@@ -10,8 +10,9 @@ import {
   LoaderCircle,
 } from "lucide-react";
 import type { ComponentType, CSSProperties } from "react";
-import { labelOf, RUN_LABELS, RUN_LOOK, type ShownStatus, STATUSES } from "../execution/status.ts";
+import { RUN_LABELS, RUN_LOOK, type ShownStatus, STATUSES } from "../execution/status.ts";
 import type { RunStatus } from "../protocol/messages.ts";
+import { nodeWords, type Standing } from "./node-words.ts";
 
 type Icon = ComponentType<{ size?: number; className?: string; "aria-hidden"?: boolean }>;
 
@@ -31,12 +32,12 @@ export function StatusIcon({ status, size = 14 }: { status: ShownStatus; size?: 
 }
 
 /** Icon and word of a node's status. */
-export function NodeBadge({ code, detail }: { code: number; detail: string }) {
-  const status = STATUSES[code];
+export function NodeBadge({ of }: { of: Standing }) {
+  const status = STATUSES[of.code];
   return (
     <span className={`rev-badge rev-ink-${status}`}>
       <StatusIcon status={status} />
-      {labelOf(code, detail)}
+      {nodeWords(of)}
     </span>
   );
 }

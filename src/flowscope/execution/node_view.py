@@ -102,12 +102,13 @@ class NodeView:
 
     `status` is one of `STATUSES`, `detail` a word beside it. `sequence` is its place in the order of first starts, from 1
     (0: not started). `adopted`: what came of it is kept from the parent execution. `timestamp` is the time of
-    the last event about it. `attempts` is the highest attempt so far.
+    the last event about it. `attempts` is the highest attempt so far. `handle` is the one its answer left by; none for a
+    node in a body, whose runs may leave by different ones.
     """
 
     __slots__ = (
         "_active", "_code", "_errors", "_held", "_live", "_successes", "_why", "adopted", "attempts", "children", "end_time",
-        "error", "iterations", "node_id", "node_name", "origin", "parent", "reason", "sequence", "start_time", "status",
+        "error", "handle", "iterations", "node_id", "node_name", "origin", "parent", "reason", "sequence", "start_time", "status",
         "timestamp",
     )  # fmt: skip
 
@@ -127,6 +128,7 @@ class NodeView:
         self.error: ErrorInfo | None = None
         self.reason = ""
         self.origin = ""
+        self.handle = ""
         self.adopted = False
         self.iterations: Iterations | None = None
         self._code = st.IDLE
@@ -148,6 +150,11 @@ class NodeView:
     def waiting(self) -> Waiting | None:
         """What it waits for; in a body, what the iteration that waits longest does."""
         return next(iter(self._why.values())) if self._why else None
+
+    @property
+    def until(self) -> float:
+        """When it goes on by itself (epoch ms): its next attempt, or the end of its wait; 0 where that is not known."""
+        return self.waiting.until if self.status == "pending" and self.waiting else 0.0
 
     @property
     def detail(self) -> str:

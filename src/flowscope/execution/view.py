@@ -224,6 +224,7 @@ class ExecutionView:
                 self._number(node, event)
         else:
             self._keep(node, event)
+            node.handle = event.handle if event.error is None else ""
             for child in _inside(node):
                 if event.body.get(child.node_id) in COMPLETE:
                     self._keep(child, event)
@@ -249,6 +250,7 @@ class ExecutionView:
         node = self._node(event.node_id)
         if not event.path:
             node.error = None
+            node.handle = event.handle
         node.origin = event.origin
         self._move(node, event, st.SUCCESS)
 

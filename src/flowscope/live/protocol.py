@@ -76,7 +76,9 @@ class Iterations(Part, frozen=True, kw_only=True, gc=False):
 
 class NodeEntry(Part, frozen=True, kw_only=True, gc=False):
     """One node. `detail` is a word beside `status`: queued, retrying, waiting, asking, cancelled, timed out, lost,
-    cached, pinned, kept. `attempt` is left out while it is 1 or none."""
+    cached, pinned, kept. `attempt` is left out while it is 1 or none. `until` is when a pending node goes on by itself (its
+    next attempt, or the end of its wait). `handle` is the one its answer left by, left out where that is `output`; of a
+    node in a body none is told."""
 
     node_id: str
     node_name: str
@@ -89,6 +91,8 @@ class NodeEntry(Part, frozen=True, kw_only=True, gc=False):
     detail: str | UnsetType = UNSET
     start_time: int | UnsetType = UNSET
     attempt: int | UnsetType = UNSET
+    until: int | UnsetType = UNSET
+    handle: str | UnsetType = UNSET
     iterations: Iterations | UnsetType = UNSET
 
 

@@ -191,6 +191,8 @@ def _sign(node: NodeView) -> tuple[object, ...]:
     return (
         node.status,
         node.detail,
+        node.until,
+        node.handle,
         node.node_name,
         node.attempts,
         node.error,
@@ -218,6 +220,8 @@ def _entry(node: NodeView, at: int) -> NodeEntry:
         detail=node.detail or UNSET,
         start_time=round(node.start_time) if node.start_time else UNSET,
         attempt=node.attempts if node.attempts > 1 else UNSET,
+        until=round(node.until) if node.until else UNSET,
+        handle=node.handle if node.handle not in ("", "output") else UNSET,
         iterations=Iterations(total=iterations.total, done=iterations.done, failed=iterations.failed)
         if iterations
         else UNSET,

@@ -111,6 +111,7 @@ def test_a_retry_is_pending_and_forgets_its_error_when_it_succeeds() -> None:
     node = told.node("a")
     assert (node.status, node.detail, node.error) == ("pending", "retrying", OUCH)
     assert node.waiting is not None and (node.waiting.until, node.waiting.attempt) == (9_000, 2)
+    assert node.until == 9_000
     assert told.view.status == "running", "a retry goes on by itself"
     told(NodeStarted, "a", attempt=2)
     assert (node.status, node.detail, node.attempts) == ("running", "", 2)
@@ -319,3 +320,11 @@ def test_an_event_seen_twice_changes_nothing_and_a_gap_is_refused() -> None:
     assert told.node("a").status == "running"
     with pytest.raises(ValueError, match="event 4 follows 2"):
         told.view.apply(NodeSucceeded(seq=4, at=0, node_id="a"))
+
+
+def test_the_handle_of_an_answer_is_told_of_nodes_outside_of_bodies() -> None:
+    told = Told(shape("a", "m", b="m"))
+    for node_id, path, handle in (("a", "", "true"), ("b", "m[0]", "false")):
+        told(NodeStarted, node_id, path)
+        told(NodeSucceeded, node_id, path, handle=handle)
+    assert (told.node("a").handle, told.node("b").handle) == ("true", "")

@@ -255,7 +255,7 @@ function Cell({ node }: { node: ExecutionNode | undefined }) {
   if (!node) return <span className="text-faint">not there</span>;
   return (
     <>
-      <NodeBadge code={codeOf(node.status, node.detail ?? "")} detail={node.detail ?? ""} />
+      <NodeBadge of={{ code: codeOf(node.status, node.detail ?? ""), detail: node.detail ?? "" }} />
       {node.durationMs !== undefined && <span className="block text-muted">{duration(node.durationMs)}</span>}
     </>
   );

@@ -147,10 +147,15 @@ export function Workbench(props: WorkbenchProps) {
   );
 }
 
-/** The node answers with what it gave in this run, in every manual run from now on, until it is unpinned. */
+/** The node answers with what it gave in this run, and by the same handle, in every manual run from now on, until it is unpinned. */
 async function pin(api: Api, editor: Editor, store: RunStore, nodeId: string): Promise<void> {
   const output = await api.nodePayload(store.executionId, nodeId, "output");
-  editor.setData(nodeId, { pinned: { output } }, "pin the output");
+  const handle = store.row(nodeId)?.handle ?? "output";
+  editor.setData(
+    nodeId,
+    { pinned: { output, ...(handle === "output" ? {} : { handle }) } },
+    "pin the output",
+  );
 }
 
 /** The keys go to the inspector: it is there already, because the node is selected. */
