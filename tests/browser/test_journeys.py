@@ -84,9 +84,8 @@ def test_build_run_fail_see_why_fix_and_run_again_with_the_mouse(visit: Visit) -
     page.get_by_text("Saved").wait_for()
     page.get_by_role("button", name="Run", exact=True).click()
     status(page, "Failed")
-    graph_of(page).focus()
-    page.keyboard.press("Escape")
-    page.keyboard.press("e")
+    expect(page.get_by_role("button", name="Show it")).to_be_visible()
+    page.keyboard.press("e")  # wherever the focus is
     expect(card(page, "stop_and_error")).to_have_attribute("data-selected", "true")
     expect(page.get_by_role("complementary", name="Inspector")).to_contain_text("Stop with an error")
     graph_of(page).focus()

@@ -22,6 +22,7 @@ import type { Problem } from "../../protocol/document.ts";
 import { useServices } from "../services.tsx";
 import { Split } from "../split.tsx";
 import { useCanvasCommands } from "./canvas-commands.ts";
+import { Failure } from "./failure.tsx";
 import { useRunTo } from "./run-to.ts";
 
 const Inspector = lazy(async () => ({ default: (await import("../../inspector/inspector.tsx")).Inspector }));
@@ -60,6 +61,7 @@ export function Workbench(props: WorkbenchProps) {
   const canvas = (
     <>
       {banner}
+      {store && !source && <Failure store={store} canvas={handle} />}
       <Canvas
         editor={editor}
         store={store}
