@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { JournalEvent } from "./api.ts";
-import { History, RunHistory } from "./history.ts";
+import { History } from "./history.ts";
+import { RunHistory } from "./run-history.ts";
 
 let seq = 0;
 function journal(...events: Record<string, unknown>[]): History {
@@ -21,33 +22,41 @@ test("attempts, back-offs and waits are stretches without a gap", () => {
     { type: "NodeSuspended", at: 160, nodeId: "a", attempt: 2, kind: "approval", signal: "ok" },
     { type: "NodeSucceeded", at: 190, nodeId: "a", attempt: 2, handle: "approved" },
   );
-  const { segments } = history.lanes.get("a")!;
-  expect(segments.map(({ kind, from, to, status }) => [kind, from, to, status])).toEqual([
-    ["run", 110, 120, "error"],
-    ["backoff", 120, 151, "pending"],
-    ["run", 151, 160, "success"],
-    ["wait", 160, 190, "waiting"],
+  const { attempts } = history.lanes.get("a")!;
+  expect(attempts.map(({ attempt, status, text }) => [attempt, status, text])).toEqual([
+    [1, "error", "no"],
+    [2, "success", ""],
   ]);
-  expect(segments[0].text).toBe("no");
-  expect(segments[1].until).toBe(150);
-  expect(segments[3].text).toBe("an approval");
+  expect(attempts.flatMap(({ segments }) => segments.map(({ kind, from, to }) => [kind, from, to]))).toEqual([
+    ["run", 110, 120],
+    ["backoff", 120, 150],
+    ["queue", 150, 151],
+    ["run", 151, 160],
+    ["wait", 160, 190],
+  ]);
+  expect(attempts[1].segments[3].text).toBe("an approval");
 });
 
-test("a lost attempt ends where the process did, and a mark says how long nobody was there", () => {
+test("what ran when the process ended is down until another takes over", () => {
   const history = journal(
     started,
     { type: "NodeStarted", at: 110, nodeId: "a" },
+    { type: "NodeStarted", at: 150, nodeId: "b" },
     { type: "ExecutionRecovered", at: 5_000, epoch: 2 },
     { type: "NodeLost", at: 5_000, nodeId: "a", outcome: "rerun" },
     { type: "NodeStarted", at: 5_001, nodeId: "a", attempt: 2 },
   );
-  expect(history.marks).toEqual([{ at: 5_000, gap: 4_890 }]);
-  expect(history.lanes.get("a")!.segments[0]).toMatchObject({
-    from: 110,
-    to: 110,
-    status: "error",
-    text: "lost",
-  });
+  expect(history.stops).toEqual([{ from: 150, to: 5_000, epoch: 2 }]);
+  const [lost, next] = history.lanes.get("a")!.attempts;
+  expect(lost.status).toBe("lost");
+  expect(lost.segments.map(({ kind, from, to }) => [kind, from, to])).toEqual([
+    ["run", 110, 150],
+    ["down", 150, 5_000],
+  ]);
+  expect(next.segments.map(({ kind, from, to }) => [kind, from, to])).toEqual([
+    ["queue", 5_000, 5_001],
+    ["run", 5_001, 0],
+  ]);
 });
 
 test("iterations and what runs in them are counted by path", () => {
@@ -80,7 +89,8 @@ test("an end closes what is open; payloads are not kept", () => {
   );
   expect(history.endedAt).toBe(130);
   expect(history.pauses).toEqual([{ from: 111, to: 130 }]);
-  expect(history.lanes.get("a")!.segments[0]).toMatchObject({ to: 130, status: "skipped" });
+  const [cancelled] = history.lanes.get("a")!.attempts;
+  expect([cancelled.status, cancelled.segments[0].to]).toEqual(["cancelled", 130]);
   expect(history.events.at(-1)).not.toHaveProperty("output");
 });
 

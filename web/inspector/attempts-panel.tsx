@@ -1,4 +1,4 @@
-import type { RunHistory } from "../execution/history.ts";
+import type { RunHistory } from "../execution/run-history.ts";
 import { clock, duration } from "../theme/format.ts";
 import { StatusIcon } from "../theme/status.tsx";
 import { attemptsOf } from "./attempts.ts";
@@ -30,6 +30,7 @@ export function AttemptsPanel({ history, nodeId, path, now }: AttemptsPanelProps
           <p className="mt-0.5 text-xs text-muted">
             Attempt {one.attempt} · {clock(one.from)} · event {one.seq}
           </p>
+          {one.parts && <p className="mt-0.5 text-xs text-muted">{one.parts}</p>}
           {one.message && <p className="mt-1 text-xs break-words whitespace-pre-wrap">{one.message}</p>}
           {one.retryAt > 0 && (
             <p className="mt-1 text-xs text-muted">

@@ -2,7 +2,9 @@
 
 import type { JournalEvent } from "../execution/api.ts";
 import { type History, messageOf } from "../execution/history.ts";
+import type { Lane, SegmentKind } from "../execution/lane.ts";
 import type { ShownStatus } from "../execution/status.ts";
+import { duration } from "../theme/format.ts";
 
 export interface AttemptFacts {
   readonly attempt: number;
@@ -15,6 +17,8 @@ export interface AttemptFacts {
   /** When the next one is due, 0 for none. */
   readonly retryAt: number;
   readonly seq: number;
+  /** Where its time went, where it is more than running: `back-off 500 ms, ran 301 ms`. */
+  readonly parts: string;
 }
 
 /** Of the node's run at this path; the newest last. */
@@ -34,10 +38,26 @@ export function attemptsOf(history: History, nodeId: string, path: string): Atte
         message: "",
         retryAt: 0,
         seq: event.seq,
+        parts: path ? "" : partsOf(history.lanes.get(nodeId), event.attempt ?? 1),
       });
     } else if (last) attempts[attempts.length - 1] = after(last, event);
   }
   return attempts;
+}
+
+const KINDS: Record<SegmentKind, string> = {
+  queue: "queued",
+  run: "ran",
+  backoff: "back-off",
+  wait: "waited",
+  down: "server stopped",
+};
+
+function partsOf(lane: Lane | undefined, number: number): string {
+  const segments = lane?.attempts.find((one) => one.attempt === number)?.segments ?? [];
+  const ended = segments.filter(({ from, to }) => to > from);
+  if (ended.every(({ kind }) => kind === "run")) return "";
+  return ended.map(({ kind, from, to }) => `${KINDS[kind]} ${duration(to - from)}`).join(", ");
 }
 
 function after(last: AttemptFacts, event: JournalEvent): AttemptFacts {

@@ -1,7 +1,7 @@
 /** What went wrong, in the words of the error, with what else it told. */
 
 import { nodeOf, titleOf } from "../canvas/graph.ts";
-import type { RunHistory } from "../execution/history.ts";
+import type { RunHistory } from "../execution/run-history.ts";
 import { errorOf } from "./attempts.ts";
 import type { NodePanelProps } from "./inspector.tsx";
 import { CopyButton } from "./json-view.tsx";

@@ -14,9 +14,9 @@ import {
 import type { Editor } from "../canvas/editor.ts";
 import { type Graph, nodeOf, titleOf } from "../canvas/graph.ts";
 import type { Api } from "../execution/api.ts";
-import type { RunHistory } from "../execution/history.ts";
 import { type DataSource, useHistory } from "../execution/react/history.ts";
 import { useNodeRow, useNow, usePrimary, useRunFacts } from "../execution/react/hooks.ts";
+import type { RunHistory } from "../execution/run-history.ts";
 import type { NodeRow, RunStore } from "../execution/run-store.ts";
 import type { Selection } from "../execution/selection.ts";
 import { ERROR, hasEnded, IDLE, RUNNING, SUCCESS } from "../execution/status.ts";

@@ -2,8 +2,8 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { CircleHelp } from "lucide-react";
-import type { RunHistory } from "../execution/history.ts";
 import { useRunFacts, useRunVersion } from "../execution/react/hooks.ts";
+import type { RunHistory } from "../execution/run-history.ts";
 import type { NodeRow, RunStore } from "../execution/run-store.ts";
 import { SUCCESS } from "../execution/status.ts";
 import type { NodePanelProps } from "./inspector.tsx";

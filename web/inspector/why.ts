@@ -2,7 +2,8 @@
 
 import { type Graph, indexOf, nodeOf, titleOf } from "../canvas/graph.ts";
 import type { JournalEvent } from "../execution/api.ts";
-import { type History, messageOf, type Segment } from "../execution/history.ts";
+import { type History, messageOf } from "../execution/history.ts";
+import type { Segment } from "../execution/lane.ts";
 import type { NodeRow, RunFacts, RunStore } from "../execution/run-store.ts";
 import { ERROR, IDLE, labelOf, PENDING, RUNNING, SKIPPED, SUCCESS, WAITING } from "../execution/status.ts";
 import type { Json, JsonObject, WorkflowEdge } from "../protocol/document.ts";
@@ -65,15 +66,18 @@ function whyIdle(row: NodeRow, known: Known): Reason[] {
 }
 
 function whyWaiting(row: NodeRow, { history, store, now }: Known): Reason[] {
-  const last = history.lanes.get(row.nodeId)?.segments.at(-1);
-  if (last && !last.to && last.kind === "backoff") {
+  const lane = history.lanes.get(row.nodeId);
+  const last = lane?.open ? lane.last : undefined;
+  if (last?.kind === "backoff") {
     const failed = lastEvent(history, row.nodeId, "NodeFailed");
     const before = failed ? `Attempt ${failed.attempt ?? 1} failed: ${messageOf(failed)}. ` : "";
     return [
-      { text: `${before}Attempt ${last.attempt} begins at ${clock(last.until)}${remaining(last, now)}.` },
+      {
+        text: `${before}Attempt ${lane?.open?.attempt} begins at ${clock(last.until)}${remaining(last, now)}.`,
+      },
     ];
   }
-  if (last && !last.to && last.kind === "wait") {
+  if (last?.kind === "wait") {
     const until = last.until ? ` At the latest at ${clock(last.until)}${remaining(last, now)}.` : "";
     if (last.text === "its time")
       return [{ text: `Waits until ${clock(last.until)}${remaining(last, now)}.` }];
@@ -98,7 +102,7 @@ function remaining(segment: Segment, now: number): string {
 
 function whyRunning(row: NodeRow, { history, now }: Known): Reason[] {
   const attempt = row.attempt > 1 ? `Attempt ${row.attempt} runs` : "Runs";
-  const from = history.lanes.get(row.nodeId)?.segments.at(-1)?.from ?? row.startTime;
+  const from = history.lanes.get(row.nodeId)?.last?.from ?? row.startTime;
   const done = row.total
     ? ` ${count(row.done + row.failed)} of ${count(row.total, "iteration")} are done.`
     : "";

@@ -6,6 +6,7 @@ import type { Api } from "../execution/api.ts";
 import { type DataSource, useHistory } from "../execution/react/history.ts";
 import type { RunStore } from "../execution/run-store.ts";
 import type { Selection } from "../execution/selection.ts";
+import type { NodeType } from "../protocol/document.ts";
 import { count } from "../theme/format.ts";
 import { Events } from "./events.tsx";
 import { Logs } from "./logs.tsx";
@@ -14,6 +15,7 @@ import "./timeline.css";
 
 export interface DockProps {
   readonly editor: Editor;
+  readonly catalogue: ReadonlyMap<string, NodeType>;
   readonly store: RunStore;
   /** Of a replay. */
   readonly source?: DataSource;

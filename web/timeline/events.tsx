@@ -1,14 +1,14 @@
 /** Events: the run's journal, newest last; a click goes to the node. */
 
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { createPortal } from "react-dom";
+import { type KeyboardEvent, useMemo, useState, useSyncExternalStore } from "react";
 import { nodeOf, titleOf } from "../canvas/graph.ts";
 import type { JournalEvent } from "../execution/api.ts";
 import { usePrimary } from "../execution/react/hooks.ts";
 import { StatusIcon } from "../theme/status.tsx";
 import { belongs, detailOf, type EventGroup, kindOf, lookOf } from "./event-words.ts";
 import { tickLabel } from "./geometry.ts";
+import { LineFilter } from "./line-filter.tsx";
+import { FollowButton, useTail } from "./tail.tsx";
 import type { PanelProps } from "./timeline.tsx";
 
 const GROUPS: Record<EventGroup, string> = {
@@ -43,18 +43,7 @@ export function Events({ editor, selection, history, version, toolbar }: PanelPr
             .includes(wanted)),
     );
   }, [history, version, group, text, only, primary]);
-  const scroller = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({
-    count: shown.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => 20,
-    overscan: 12,
-  });
-  const atEnd = useRef(true);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it goes to the end whenever there is more
-  useEffect(() => {
-    if (atEnd.current && shown.length) virtual.scrollToIndex(shown.length - 1, { align: "end" });
-  }, [shown.length]);
+  const { scroller, virtual, onScroll, follow } = useTail(shown.length, `${shown.length}`);
   const go = (n: number) => {
     const next = Math.max(0, Math.min(shown.length - 1, n));
     const event = shown[next];
@@ -71,41 +60,19 @@ export function Events({ editor, selection, history, version, toolbar }: PanelPr
   };
   return (
     <>
-      {toolbar &&
-        createPortal(
-          <>
-            <input
-              type="search"
-              className="rev-input rev-input-small"
-              placeholder="Find an event"
-              aria-label="Find an event"
-              value={text}
-              onChange={(event) => setText(event.target.value)}
-            />
-            <select
-              className="rev-input rev-input-small rev-select"
-              aria-label="Which events"
-              value={group}
-              onChange={(event) => setGroup(event.target.value as EventGroup)}
-            >
-              {Object.entries(GROUPS).map(([key, word]) => (
-                <option key={key} value={key}>
-                  {word}
-                </option>
-              ))}
-            </select>
-            <button
-              type="button"
-              className="rev-button rev-button-small"
-              aria-pressed={only}
-              disabled={!primary && !only}
-              onClick={() => setOnly(!only)}
-            >
-              Selected node
-            </button>
-          </>,
-          toolbar,
-        )}
+      <LineFilter
+        toolbar={toolbar}
+        find="Find an event"
+        text={text}
+        setText={setText}
+        which="Which events"
+        kinds={GROUPS}
+        kind={group}
+        setKind={(kind) => setGroup(kind as EventGroup)}
+        only={only}
+        setOnly={setOnly}
+        selected={primary !== ""}
+      />
       <div
         ref={scroller}
         className="rev-lines"
@@ -114,9 +81,7 @@ export function Events({ editor, selection, history, version, toolbar }: PanelPr
         aria-activedescendant={shown.some((one) => one.seq === current) ? `event-${current}` : undefined}
         tabIndex={0}
         onKeyDown={onKey}
-        onScroll={({ currentTarget: box }) => {
-          atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
-        }}
+        onScroll={onScroll}
       >
         <div role="presentation" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => {
@@ -153,6 +118,7 @@ export function Events({ editor, selection, history, version, toolbar }: PanelPr
           })}
         </div>
       </div>
+      {follow && <FollowButton follow={follow} />}
       {shown.length === 0 && history.state === "ready" && (
         <p className="rev-dock-note rev-dock-over">No event fits the filter.</p>
       )}

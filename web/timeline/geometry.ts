@@ -1,6 +1,6 @@
 /** Where things stand on the time axis, in pixels. */
 
-import type { Segment } from "../execution/history.ts";
+import type { Segment } from "../execution/lane.ts";
 
 /** What is seen: from one instant to another, in epoch milliseconds. */
 export interface Window {

@@ -1,63 +1,98 @@
-/** One node's time: bars for attempts, thin ones for waits, a heat strip for what ran in iterations. */
+/** One node's time: bars for attempts, thin ones for waits, a heat strip for what ran in iterations, and its slack. */
 
-import type { Graph } from "../canvas/graph.ts";
-import type { Lane, Segment } from "../execution/history.ts";
-import { ERROR } from "../execution/status.ts";
+import type { Attempt, AttemptStatus, Lane, Segment } from "../execution/lane.ts";
+import { ERROR, type ShownStatus } from "../execution/status.ts";
+import type { TimedNode } from "../execution/timeline.ts";
 import { count, duration } from "../theme/format.ts";
-import { readyAt } from "./critical-path.ts";
 import { barOf, heatOf, positionOf, type Window } from "./geometry.ts";
 
 interface LaneBarsProps {
-  readonly lane: Lane;
-  readonly lanes: ReadonlyMap<string, Lane>;
-  readonly graph: Graph;
+  readonly lane: Lane | undefined;
+  /** Of the top level: with how long it was due before it began. */
+  readonly timed: TimedNode | undefined;
   readonly window: Window;
   readonly width: number;
   readonly now: number;
   readonly stale: boolean;
 }
 
-export function LaneBars({ lane, lanes, graph, window, width, now, stale }: LaneBarsProps) {
-  const first = lane.segments[0];
-  const ready = first && first.from !== first.to ? readyAt(graph, lanes, lane.nodeId) : 0;
-  const queue =
-    ready && first.from - ready > 1
-      ? barOf({ kind: "backoff", from: ready, to: first.from }, window, width, now)
-      : null;
+const LOOKS: Record<AttemptStatus, ShownStatus> = {
+  running: "running",
+  success: "success",
+  error: "error",
+  lost: "error",
+  cancelled: "skipped",
+};
+
+export function LaneBars({ lane, timed, window, width, now, stale }: LaneBarsProps) {
+  const attempts = timed?.attempts ?? lane?.attempts ?? [];
   return (
     <span className="rev-lane" role="presentation">
-      {queue && queue.width > 2 && (
-        <i
-          className="rev-bar rev-bar-queue"
-          title={`Queued for ${duration(first.from - ready)}`}
-          style={{ left: queue.x, width: queue.width }}
-        />
+      {attempts.flatMap((attempt) =>
+        attempt.segments.map((segment) => {
+          const bar = barOf(segment, window, width, now);
+          if (!bar) return null;
+          return (
+            <i
+              key={`${attempt.attempt}/${segment.kind}/${segment.from}`}
+              className={`rev-bar rev-bar-${segment.kind} rev-bar-${LOOKS[attempt.status]}`}
+              data-open={!segment.to && !stale}
+              title={titleOf(attempt, segment, now)}
+              style={{ left: bar.x, width: bar.width }}
+            />
+          );
+        }),
       )}
-      {lane.segments.map((segment, n) => {
-        const bar = barOf(segment, window, width, now);
-        if (!bar) return null;
-        return (
-          <i
-            key={n}
-            className={`rev-bar rev-bar-${segment.kind} rev-bar-${segment.status}`}
-            data-open={!segment.to && !stale}
-            title={titleOf(segment, now)}
-            style={{ left: bar.x, width: bar.width }}
-          />
-        );
-      })}
-      {lane.spans && <HeatStrip lane={lane} window={window} width={width} now={now} />}
-      <Label lane={lane} window={window} width={width} now={now} />
+      {lane?.instead && <Instead lane={lane} window={window} width={width} />}
+      {lane?.spans && <HeatStrip lane={lane} window={window} width={width} now={now} />}
+      {timed && timed.slack >= 1 && <Slack timed={timed} window={window} width={width} />}
+      {lane && attempts.length > 0 && (
+        <Label lane={lane} tries={attempts} slack={timed?.slack ?? 0} window={window} width={width} />
+      )}
     </span>
   );
 }
 
+/** It never ran: a point where that was decided. */
+function Instead({ lane, window, width }: Pick<LaneBarsProps, "window" | "width"> & { lane: Lane }) {
+  const { status, text } = lane.instead!;
+  const bar = barOf({ kind: "run", from: lane.ended, to: lane.ended }, window, width, lane.ended);
+  if (!bar) return null;
+  const kept = status === "kept";
+  return (
+    <i
+      className={`rev-bar rev-bar-${kept ? "success" : "skipped"}`}
+      title={kept ? "Kept from the run before" : `Skipped${text && ` · ${text}`}`}
+      style={{ left: bar.x, width: bar.width }}
+    />
+  );
+}
+
+/** How much later it could have ended; seen where one looks at the row. */
+function Slack({ timed, window, width }: Pick<LaneBarsProps, "window" | "width"> & { timed: TimedNode }) {
+  const left = Math.max(0, positionOf(window, width, timed.end));
+  const right = Math.min(width, positionOf(window, width, timed.end + timed.slack));
+  if (right - left < 2) return null;
+  return (
+    <i
+      className="rev-slack"
+      title={`Slack: it could have ended ${duration(timed.slack)} later, and the run no later`}
+      style={{ left, width: right - left }}
+    />
+  );
+}
+
 /** How many ran when, and where they failed: of all iterations at once, however many. */
-function HeatStrip({ lane, window, width, now }: { lane: Lane; window: Window; width: number; now: number }) {
+function HeatStrip({
+  lane,
+  window,
+  width,
+  now,
+}: Pick<LaneBarsProps, "window" | "width" | "now"> & { lane: Lane }) {
   const spans = lane.spans!;
   const bins = Math.max(8, Math.min(160, Math.round(width / 5)));
   const heat = heatOf(spans, window, bins, now, ERROR);
-  const inside = lane.segments.length > 0;
+  const inside = lane.attempts.length > 0;
   const said = `${count(spans.from.length, inside ? "iteration" : "run")}, ${count(spans.failed)} failed, at most ${heat.most} at once`;
   return (
     <svg
@@ -85,32 +120,47 @@ function HeatStrip({ lane, window, width, now }: { lane: Lane; window: Window; w
   );
 }
 
+interface LabelProps extends Pick<LaneBarsProps, "window" | "width"> {
+  readonly lane: Lane;
+  readonly tries: readonly Attempt[];
+  readonly slack: number;
+}
+
 /** How long it took, where there is room right of the last bar. */
-function Label({ lane, window, width, now }: { lane: Lane; window: Window; width: number; now: number }) {
-  const last = lane.segments.at(-1);
-  if (!last || last.from === last.to || !last.to) return null;
-  const x = positionOf(window, width, last.to);
+function Label({ lane, tries, slack, window, width }: LabelProps) {
+  if (lane.open || !lane.ended || lane.ended === lane.begun) return null;
+  const x = positionOf(window, width, lane.ended);
   if (x > width - 60 || x < 0) return null;
-  const attempts = lane.segments.filter((segment) => segment.kind === "run").length;
   return (
     <span className="rev-bar-label" style={{ left: Math.max(x, 8) + 6 }}>
-      {duration((last.to || now) - lane.begun)}
-      {attempts > 1 && ` · ${attempts} tries`}
+      {duration(lane.ended - lane.begun)}
+      {tries.length > 1 && ` · ${tries.length} tries`}
+      {slack >= 1 && <span className="rev-slack-word"> · slack {duration(slack)}</span>}
     </span>
   );
 }
 
-const WORDS: Record<Segment["kind"], string> = {
-  run: "Attempt",
-  backoff: "Back-off before attempt",
-  wait: "Waits",
+const ENDS: Record<AttemptStatus, string> = {
+  running: "runs",
+  success: "succeeded",
+  error: "failed",
+  lost: "lost with its process",
+  cancelled: "cancelled",
 };
 
-function titleOf(segment: Segment, now: number): string {
-  const took = segment.from === segment.to ? "" : ` · ${duration((segment.to || now) - segment.from)}`;
-  const head =
-    segment.kind === "wait" ? `Waits for ${segment.text}` : `${WORDS[segment.kind]} ${segment.attempt}`;
-  const why = segment.kind === "run" && segment.text ? ` · ${segment.text}` : "";
-  if (segment.status === "skipped" && segment.attempt === 0) return `Skipped${why}`;
-  return `${head} · ${segment.status}${took}${why}`;
+function titleOf(attempt: Attempt, segment: Segment, now: number): string {
+  const took = segment.from === segment.to ? [] : [duration((segment.to || now) - segment.from)];
+  const parts: Record<Segment["kind"], string[]> = {
+    queue: ["Queued: due, and not begun", ...took],
+    run: [
+      `Attempt ${attempt.attempt}`,
+      ENDS[attempt.status],
+      ...took,
+      ...(attempt.text ? [attempt.text] : []),
+    ],
+    backoff: [`Back-off before attempt ${attempt.attempt}`, ...took],
+    wait: [`Waits for ${segment.text}`, ...took],
+    down: ["The server had stopped", ...took],
+  };
+  return parts[segment.kind].join(" · ");
 }

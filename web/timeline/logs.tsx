@@ -1,18 +1,21 @@
 /** Logs: what the nodes say, as they say it. It follows until one scrolls up. */
 
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDown } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { createPortal } from "react-dom";
 import { nodeOf, titleOf } from "../canvas/graph.ts";
 import type { LogLine } from "../execution/log-lines.ts";
 import { useLogLines, usePrimary, useRunFacts } from "../execution/react/hooks.ts";
 import { hasEnded } from "../execution/status.ts";
 import { clock, count } from "../theme/format.ts";
 import type { DockProps } from "./dock.tsx";
+import { LineFilter } from "./line-filter.tsx";
 import { filtered, type KeptLine, LEVELS, LogBook } from "./log-book.ts";
+import { FollowButton, useTail } from "./tail.tsx";
 
 const PAGE = 500;
+
+const KINDS = Object.fromEntries(
+  LEVELS.map((one) => [one, one === "debug" ? "All levels" : one === "error" ? "Errors" : `${one} and up`]),
+);
 
 /** `node`: only its lines, without the choice. */
 export function Logs({
@@ -53,44 +56,19 @@ export function Logs({
   };
   return (
     <>
-      {toolbar &&
-        createPortal(
-          <>
-            <input
-              type="search"
-              className="rev-input rev-input-small"
-              placeholder="Find in logs"
-              aria-label="Find in logs"
-              value={text}
-              onChange={(event) => setText(event.target.value)}
-            />
-            <select
-              className="rev-input rev-input-small rev-select"
-              aria-label="Least level"
-              value={level}
-              onChange={(event) => setLevel(event.target.value)}
-            >
-              {LEVELS.map((one) => (
-                <option key={one} value={one}>
-                  {one === "debug" ? "All levels" : one === "error" ? "Errors" : `${one} and up`}
-                </option>
-              ))}
-            </select>
-            {node === undefined && (
-              <button
-                type="button"
-                className="rev-button rev-button-small"
-                aria-pressed={only}
-                disabled={!primary && !only}
-                title="Only the lines of the selected node"
-                onClick={() => setOnly(!only)}
-              >
-                Selected node
-              </button>
-            )}
-          </>,
-          toolbar,
-        )}
+      <LineFilter
+        toolbar={toolbar}
+        find="Find in logs"
+        text={text}
+        setText={setText}
+        which="Least level"
+        kinds={KINDS}
+        kind={level}
+        setKind={setLevel}
+        {...(node === undefined ? { only } : {})}
+        setOnly={setOnly}
+        selected={primary !== ""}
+      />
       {error && (
         <p role="alert" className="rev-dock-note rev-ink-error">
           The log could not be read: {error}
@@ -126,24 +104,11 @@ interface LinesProps {
 }
 
 function Lines({ lines, single, name, select, read }: LinesProps) {
-  const scroller = useRef<HTMLDivElement>(null);
-  const [follow, setFollow] = useState(true);
-  const virtual = useVirtualizer({
-    count: lines.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => 20,
-    overscan: 12,
-  });
   const last = lines.at(-1);
-  const growth = `${lines.length}:${last?.text.length}`;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it goes to the end whenever there is more
-  useEffect(() => {
-    if (follow && lines.length) virtual.scrollToIndex(lines.length - 1, { align: "end" });
-  }, [growth, follow]);
-  const onScroll = () => {
-    const box = scroller.current;
-    if (box) setFollow(box.scrollHeight - box.scrollTop - box.clientHeight < 24);
-  };
+  const { scroller, virtual, onScroll, follow } = useTail(
+    lines.length,
+    `${lines.length}:${last?.text.length}`,
+  );
   return (
     <>
       <div
@@ -197,15 +162,7 @@ function Lines({ lines, single, name, select, read }: LinesProps) {
           })}
         </div>
       </div>
-      {!follow && (
-        <button
-          type="button"
-          className="rev-button rev-button-small rev-to-end"
-          onClick={() => setFollow(true)}
-        >
-          <ArrowDown size={13} aria-hidden /> Follow
-        </button>
-      )}
+      {follow && <FollowButton follow={follow} />}
     </>
   );
 }

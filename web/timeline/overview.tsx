@@ -1,8 +1,8 @@
 /** The whole run in one strip: how much ran when, and a brush over it for what the rows show. */
 
 import { type PointerEvent, useMemo, useRef } from "react";
-import type { Lane } from "../execution/history.ts";
-import { ERROR, STATUSES } from "../execution/status.ts";
+import type { Lane } from "../execution/lane.ts";
+import { ERROR, RUNNING } from "../execution/status.ts";
 import { heatOf, type Window, within } from "./geometry.ts";
 
 interface OverviewProps {
@@ -102,12 +102,13 @@ function spansOf(lanes: readonly Lane[]) {
   const to: number[] = [];
   const codes: number[] = [];
   for (const lane of lanes) {
-    for (const segment of lane.segments) {
-      if (segment.kind !== "run") continue;
-      from.push(segment.from);
-      to.push(segment.to);
-      codes.push(STATUSES.indexOf(segment.status));
-    }
+    for (const { status, segments } of lane.attempts)
+      for (const segment of segments) {
+        if (segment.kind !== "run") continue;
+        from.push(segment.from);
+        to.push(segment.to);
+        codes.push(status === "error" || status === "lost" ? ERROR : RUNNING);
+      }
   }
   return { from, to, codes };
 }

@@ -1,7 +1,7 @@
 /** The timeline's rows: nodes in the order in which they began, bodies below their containers, then what has not begun. */
 
 import { type Graph, indexOf, titleOf } from "../canvas/graph.ts";
-import type { Lane } from "../execution/history.ts";
+import type { Lane } from "../execution/lane.ts";
 
 export interface TimelineRow {
   readonly nodeId: string;

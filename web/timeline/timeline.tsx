@@ -13,11 +13,14 @@ import {
   useSyncExternalStore,
 } from "react";
 import { createPortal } from "react-dom";
-import type { RunHistory } from "../execution/history.ts";
 import { useNow, usePrimary, useRunFacts, useRunVersion } from "../execution/react/hooks.ts";
+import { useTimeline } from "../execution/react/timeline.ts";
+import type { RunHistory } from "../execution/run-history.ts";
 import { hasEnded, STATUSES } from "../execution/status.ts";
+import type { TimedNode } from "../execution/timeline.ts";
+import { clock, count, duration } from "../theme/format.ts";
+import { IconButton } from "../theme/icon-button.tsx";
 import { StatusIcon } from "../theme/status.tsx";
-import { criticalPath } from "./critical-path.ts";
 import type { DockProps } from "./dock.tsx";
 import {
   instantAt,
@@ -48,6 +51,7 @@ const NARROW_LABELS = 104;
 
 export function Timeline({
   editor,
+  catalogue,
   store,
   selection,
   stale,
@@ -67,14 +71,16 @@ export function Timeline({
   const [chosen, setChosen] = useState<Window | null>(null);
   const [scroller, width, labels] = useRowWidth();
   const running = run !== null && !hasEnded(run.status);
-  const clock = useNow(pace, running && !stale, skew);
+  const ticking = useNow(pace, running && !stale, skew);
   // While the view is stale its clock stands, and so does everything that grows.
-  const now = history.endedAt || Math.max(history.lastAt, stale || source ? 0 : clock);
+  const now = history.endedAt || Math.max(history.lastAt, stale || source ? 0 : ticking);
   const whole = wholeOf(history.startedAt, Math.max(now, source?.endTime ?? 0));
   const window = chosen ? within(chosen, whole) : whole;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the history is the same object after every change
-  const path = useMemo(() => criticalPath(graph, history.lanes, now), [graph, history, version]);
+  const told = useTimeline(graph, catalogue, history, version, now);
+  const pathKey = told.criticalPath.join("\n");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the same path is another list every time
+  const path = useMemo(() => new Set(told.criticalPath), [pathKey]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the history is the same object after every change
   const rows = useMemo(() => {
     const text = filter.trim().toLowerCase();
@@ -143,6 +149,7 @@ export function Timeline({
   const bars = useMemo(() => [...history.lanes.values()], [history, version]);
   const ticks = ticksOf(window, width, whole.from);
   const at = (instant: number) => labels + positionOf(window, width, instant);
+  const stops = history.stops.filter((stop) => stop.to >= window.from && stop.from <= window.to);
   const seen = (instant: number) => instant >= window.from && instant <= window.to;
   return (
     <div
@@ -165,14 +172,15 @@ export function Timeline({
               type="button"
               className="rev-button rev-button-small"
               aria-pressed={critical}
-              title="Only the chain of nodes that the run's length comes from"
+              title={`Only the nodes that the end hung on: ${count(path.size, "node")}, ${duration(told.work)} of it running`}
               onClick={() => setCritical(!critical)}
             >
-              <Route size={13} aria-hidden /> <span className="rev-wide">Critical path</span>
+              <Route size={13} aria-hidden />{" "}
+              <span className="rev-wide">Critical path{critical && ` · ${duration(told.work)} running`}</span>
             </button>
-            <Tool label="Zoom in (+)" act={() => zoom(0.6)} Icon={ZoomIn} />
-            <Tool label="Zoom out (-)" act={() => zoom(1 / 0.6)} Icon={ZoomOut} />
-            <Tool label="Show all of it (0)" act={() => setChosen(null)} Icon={Maximize2} />
+            <IconButton label="Zoom in (+)" act={() => zoom(0.6)} Icon={ZoomIn} />
+            <IconButton label="Zoom out (-)" act={() => zoom(1 / 0.6)} Icon={ZoomOut} />
+            <IconButton label="Show all of it (0)" act={() => setChosen(null)} Icon={Maximize2} />
           </>,
           toolbar,
         )}
@@ -181,6 +189,15 @@ export function Timeline({
         {ticks.map((tick) => (
           <span key={tick} className="rev-tick" style={{ left: at(whole.from + tick) }}>
             {tickLabel(tick)}
+          </span>
+        ))}
+        {stops.map((stop) => (
+          <span
+            key={stop.from}
+            className="rev-stop-word"
+            style={{ left: at(Math.max(stop.from, window.from)) }}
+          >
+            Server stopped{stop.to - stop.from >= 1 && ` · ${duration(stop.to - stop.from)}`}
           </span>
         ))}
       </div>
@@ -202,6 +219,15 @@ export function Timeline({
               style={{ left: at(whole.from + tick) }}
             />
           ))}
+          {stops.map((stop) => (
+            <span
+              key={stop.from}
+              role="presentation"
+              className="rev-stop"
+              title={`The server stopped at ${clock(stop.from)}, and this run was resumed at ${clock(stop.to)}`}
+              style={span(at(Math.max(stop.from, window.from)), at(Math.min(stop.to, window.to)))}
+            />
+          ))}
           {history.pauses.map((pause) => (
             <span
               key={pause.from}
@@ -215,6 +241,7 @@ export function Timeline({
             const row = rows[item.index];
             const n = store.numbers.get(row.nodeId);
             const status = STATUSES[n === undefined ? 0 : store.codes[n]];
+            const timed = told.nodes.get(row.nodeId);
             return (
               // biome-ignore lint/a11y/useFocusableInteractive: the list holds the focus, and says which row is active
               // biome-ignore lint/a11y/useKeyWithClickEvents: the list hears the keys
@@ -223,7 +250,7 @@ export function Timeline({
                 id={`row-${row.nodeId}`}
                 role="option"
                 aria-selected={row.nodeId === primary}
-                aria-label={`${row.title}, ${status}`}
+                aria-label={`${row.title}, ${status}${timed ? placeOf(timed) : ""}`}
                 className="rev-timeline-row"
                 data-critical={path.has(row.nodeId)}
                 style={{ height: item.size, transform: `translateY(${item.start}px)` }}
@@ -238,30 +265,17 @@ export function Timeline({
                     {row.title}
                   </span>
                 </span>
-                {row.lane && (
-                  <LaneBars
-                    lane={row.lane}
-                    lanes={history.lanes}
-                    graph={graph}
-                    window={window}
-                    width={width}
-                    now={now}
-                    stale={stale}
-                  />
-                )}
+                <LaneBars
+                  lane={row.lane}
+                  timed={timed}
+                  window={window}
+                  width={width}
+                  now={now}
+                  stale={stale}
+                />
               </div>
             );
           })}
-          {history.marks.map((mark) => (
-            <span
-              key={mark.at}
-              role="presentation"
-              hidden={!seen(mark.at)}
-              className="rev-resumed"
-              style={{ left: at(mark.at) }}
-              title={`The server stopped, and went on here${mark.gap ? ` after ${tickLabel(Math.round(mark.gap))}` : ""}`}
-            />
-          ))}
           {(running || source) && seen(now) && (
             <span
               role="presentation"
@@ -279,18 +293,10 @@ export function Timeline({
   );
 }
 
-function Tool({ label, act, Icon }: { label: string; act: () => void; Icon: typeof ZoomIn }) {
-  return (
-    <button
-      type="button"
-      className="rev-button rev-button-small rev-button-icon"
-      aria-label={label}
-      title={label}
-      onClick={act}
-    >
-      <Icon size={13} aria-hidden />
-    </button>
-  );
+/** Whether the end hung on it. */
+function placeOf({ critical, slack, attempts }: TimedNode): string {
+  if (critical) return ", on the critical path";
+  return attempts.length && slack >= 1 ? `, slack ${duration(slack)}` : "";
 }
 
 function span(left: number, right: number) {

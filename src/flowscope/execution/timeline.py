@@ -161,9 +161,9 @@ class _Track:
 
     def close(self, status: str, at: float) -> None:
         """The attempt is over."""
-        began = self.since if not self.segments else self.segments[0].start
+        whole = Segment(self.kind or "run", self.since, at)  # of one that took no time at all
         self.shut(at)
-        segments = tuple(self.segments) or (Segment("run", began, at),)
+        segments = tuple(self.segments) or (whole,)
         self.attempts.append(TimedAttempt(max(1, self.number), status, segments, self.seq))
         self.segments = []
         self.status, self.end = status, at

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { Api } from "../api.ts";
-import { RunHistory } from "../history.ts";
+import { RunHistory } from "../run-history.ts";
 import type { RunStore } from "../run-store.ts";
 
 /** Where the data of what is shown is: of a replay, that of its run as it was after event `seq`. */

@@ -3,6 +3,7 @@
 import { Pause, Play, SkipBack, SkipForward, TriangleAlert, X } from "lucide-react";
 import { type PointerEvent, useCallback, useEffect, useMemo } from "react";
 import { count, duration } from "../../theme/format.ts";
+import { IconButton } from "../../theme/icon-button.tsx";
 import { nextError, otherSpeed, type Replay, SPEEDS } from "./replay.ts";
 
 interface ReplayBarProps {
@@ -59,15 +60,15 @@ export function ReplayBar({ replay, close, select }: ReplayBarProps) {
       className="z-20 flex flex-none flex-wrap items-center gap-2 border-b border-waiting-ink/40 bg-(--rev-waiting-soft) px-3 py-1.5"
     >
       <strong className="text-waiting-ink">Replay</strong>
-      <Tool label="Event before (,)" act={() => step(-1)} Icon={SkipBack} />
-      <Tool
+      <IconButton label="Event before (,)" act={() => step(-1)} Icon={SkipBack} />
+      <IconButton
         label={state.playing ? "Pause (Space)" : "Play (Space)"}
         act={toggle}
         Icon={state.playing ? Pause : Play}
       />
-      <Tool label="Event after (.)" act={() => step(1)} Icon={SkipForward} />
+      <IconButton label="Event after (.)" act={() => step(1)} Icon={SkipForward} />
       {histogram && histogram.errors.length > 0 && (
-        <Tool label="Next error (E)" act={toError} Icon={TriangleAlert} />
+        <IconButton label="Next error (E)" act={toError} Icon={TriangleAlert} />
       )}
       <select
         className="rev-input rev-input-small w-auto"
@@ -149,19 +150,5 @@ function Scrubber({ replay, length, into }: { replay: Replay; length: number; in
         style={{ width: `${Math.max(0, Math.min(1, into / length)) * 100}%` }}
       />
     </div>
-  );
-}
-
-function Tool({ label, act, Icon }: { label: string; act: () => void; Icon: typeof Play }) {
-  return (
-    <button
-      type="button"
-      className="rev-button rev-button-small rev-button-icon"
-      aria-label={label}
-      title={label}
-      onClick={act}
-    >
-      <Icon size={13} aria-hidden />
-    </button>
   );
 }

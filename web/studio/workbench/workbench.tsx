@@ -92,6 +92,7 @@ export function Workbench(props: WorkbenchProps) {
     <Suspense key="dock" fallback={<div className="flex-1 bg-panel" aria-busy="true" />}>
       <Dock
         editor={editor}
+        catalogue={services.catalogue}
         store={store}
         selection={selection}
         stale={stale}

@@ -1,0 +1,163 @@
+/**
+ * What made a node due, and when: the graph's joins, counted down event by event as the engine does it, for the top level.
+ *
+ *   all edges in decided, one at least active ──> due     all decided, none active ──> doomed (to be skipped)
+ */
+
+import type { WorkflowEdge, WorkflowNode } from "../protocol/document.ts";
+import type { JournalEvent } from "./api.ts";
+
+interface Place {
+  readonly id: string;
+  readonly trigger: boolean;
+  /** Opened only by a failure of the run. */
+  readonly gated: boolean;
+  /** Its first active edge starts it. */
+  readonly any: boolean;
+  readonly continues: boolean;
+  edges: number;
+  /** The nodes behind each handle. */
+  readonly routes: Map<string, number[]>;
+}
+
+/** The top level of a workflow, nodes by number. */
+export interface Shape {
+  readonly places: readonly Place[];
+  readonly numbers: ReadonlyMap<string, number>;
+}
+
+export function shapeOf(
+  graph: { readonly nodes: readonly WorkflowNode[]; readonly edges: readonly WorkflowEdge[] },
+  roleOf: (type: string) => string | undefined,
+): Shape {
+  const places = graph.nodes
+    .filter((node) => node.parentId === undefined)
+    .map(({ id, data: { type, config } }): Place => {
+      const role = roleOf(type);
+      return {
+        id,
+        trigger: role === "trigger",
+        gated: role === "error_trigger",
+        any: config?.join === "any",
+        continues: config?.continueOnError === true,
+        edges: 0,
+        routes: new Map(),
+      };
+    });
+  const numbers = new Map(places.map(({ id }, n) => [id, n]));
+  for (const edge of graph.edges) {
+    const source = numbers.get(edge.source);
+    const target = numbers.get(edge.target);
+    if (source === undefined || target === undefined) continue;
+    const handle = (edge.sourceHandle || "output").replace(/^output_(?=.)/, "");
+    const { routes } = places[source];
+    routes.set(handle, [...(routes.get(handle) ?? []), target]);
+    places[target].edges += 1;
+  }
+  return { places, numbers };
+}
+
+/** One run of a node: since when it was due, and whose end that came from (-1 for nobody's). */
+export interface Due {
+  readonly at: number;
+  readonly cause: number;
+}
+
+export class Causes {
+  readonly shape: Shape;
+  /** By number. */
+  readonly due: (Due | undefined)[] = [];
+  /** What is due and has not ended, the longest first. */
+  readonly open = new Set<number>();
+  /** Number of the node that ended last, and of the one whose failure ended the run; -1 for none. */
+  last = -1;
+  failed = -1;
+  #at = 0;
+  readonly #left: number[];
+  readonly #active: boolean[] = [];
+  readonly #doomed = new Map<number, number>();
+  readonly #over = new Set<number>();
+
+  constructor(shape: Shape) {
+    this.shape = shape;
+    this.#left = shape.places.map((place) => place.edges + (place.gated ? 1 : 0));
+  }
+
+  take(event: JournalEvent): void {
+    this.#at = Math.max(event.at, this.#at);
+    if (event.nodeId === undefined) return this.#run(event);
+    const n = event.path ? undefined : this.shape.numbers.get(event.nodeId);
+    if (n !== undefined) this.#node(event, n);
+  }
+
+  #run(event: JournalEvent): void {
+    const { places, numbers } = this.shape;
+    if (event.type === "ExecutionStarted") {
+      for (let n = 0; n < places.length; n += 1) {
+        if (this.#left[n]) continue;
+        if (places[n].trigger && places[n].id !== event.trigger) this.#doomed.set(n, -1);
+        else this.#ready(n, -1);
+      }
+    } else if (event.type === "ExecutionFailing") {
+      const culprit = String((event.error as { nodeId?: string } | undefined)?.nodeId ?? "");
+      const cause = numbers.get(culprit) ?? -1;
+      if (this.failed < 0) this.failed = cause;
+      for (let n = 0; n < places.length; n += 1) if (places[n].gated) this.#ready(n, cause);
+    }
+  }
+
+  #node(event: JournalEvent, n: number): void {
+    const { routes, continues } = this.shape.places[n];
+    // Of an error, the edges on `error` are active; where there are none, those on `output` if the run goes on.
+    const onError = routes.has("error") ? "error" : continues ? "output" : "";
+    switch (event.type) {
+      case "NodeStarted":
+        this.#ready(n, -1);
+        return;
+      case "NodeSucceeded":
+        return this.#end(n, String(event.handle ?? "output"));
+      case "NodeFailed":
+        if (!event.retryAt) this.#end(n, event.handled ? onError : "");
+        return;
+      case "NodeCancelled":
+        return this.#end(n, "");
+      case "NodeSkipped":
+        this.#instead(n);
+        return this.#end(n, "");
+      case "NodeAdopted":
+        this.#instead(n);
+        return this.#end(n, event.error ? onError : String(event.handle ?? "output"));
+    }
+  }
+
+  #end(n: number, handle: string): void {
+    this.last = n;
+    this.open.delete(n);
+    this.#over.add(n);
+    for (const [route, targets] of this.shape.places[n].routes)
+      for (const target of targets) this.#decide(target, route === handle, n);
+  }
+
+  #decide(target: number, active: boolean, cause: number): void {
+    this.#left[target] -= 1;
+    if (active) this.#active[target] = true;
+    if (active && this.shape.places[target].any) this.#ready(target, cause);
+    else if (this.#left[target] === 0) {
+      if (this.#active[target]) this.#ready(target, cause);
+      else if (!this.due[target]) this.#doomed.set(target, cause);
+    }
+  }
+
+  #ready(n: number, cause: number): void {
+    if (this.due[n] || this.#over.has(n)) return;
+    this.due[n] = { at: this.#at, cause };
+    this.open.add(n);
+  }
+
+  /** It never started. What nothing decided hung on all that ended before. */
+  #instead(n: number): void {
+    const before = this.due[n];
+    const known = before ? before.cause : (this.#doomed.get(n) ?? -1);
+    this.due[n] = { at: before?.at ?? this.#at, cause: known >= 0 ? known : this.last };
+  }
+}

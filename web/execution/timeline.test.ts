@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { WorkflowEdge, WorkflowNode } from "../protocol/document.ts";
+import type { JournalEvent } from "./api.ts";
+import { Causes, shapeOf } from "./causes.ts";
+import { History } from "./history.ts";
+import { timelineOf } from "./timeline.ts";
+
+interface Vector {
+  name: string;
+  now: number;
+  nodes: WorkflowNode[];
+  edges: WorkflowEdge[];
+  roles: Record<string, string>;
+  events: JournalEvent[];
+  timeline: {
+    end: number;
+    ended: boolean;
+    criticalPath: string[];
+    work: number;
+    stops: number[][];
+    nodes: {
+      nodeId: string;
+      status: string;
+      due: number;
+      end: number;
+      critical?: boolean;
+      slack: number;
+      attempts?: {
+        attempt: number;
+        status: string;
+        segments: { kind: string; start: number; end: number }[];
+      }[];
+    }[];
+  };
+}
+
+const FILE = new URL("../../tests/vectors/timelines.json", import.meta.url);
+const vectors = JSON.parse(readFileSync(FILE, "utf8")) as Vector[];
+
+describe("where the time went, with the vectors that Python is checked with", () => {
+  it.each(vectors.map((vector) => [vector.name, vector] as const))("%s", (_, vector) => {
+    const history = new History();
+    const causes = new Causes(shapeOf(vector, (type) => vector.roles[type]));
+    for (const event of vector.events) {
+      history.add(event);
+      causes.take(event);
+    }
+    const { timeline } = vector;
+    const told = timelineOf(history, causes, vector.now);
+    const nodes = [...told.nodes.values()].sort((one, other) => (one.nodeId < other.nodeId ? -1 : 1));
+    expect(
+      nodes.map((node) => ({
+        ...node,
+        attempts: node.attempts.map(({ attempt, status, segments }) => ({
+          attempt,
+          status,
+          segments: segments
+            .filter(({ from, to }) => from !== (to || timeline.end) || segments.length === 1)
+            .map(({ kind, from, to }) => ({ kind, start: from, end: to || timeline.end })),
+        })),
+      })),
+    ).toEqual(
+      timeline.nodes.map(({ attempts = [], critical = false, ...node }) => ({
+        ...node,
+        critical,
+        attempts: attempts.map(({ attempt, status, segments }) => ({ attempt, status, segments })),
+      })),
+    );
+    expect(told.criticalPath).toEqual(timeline.criticalPath);
+    expect(told.work).toBeCloseTo(timeline.work, 3);
+    expect(history.stops.map(({ from, to, epoch }) => [from, to, epoch])).toEqual(timeline.stops);
+    expect(history.endedAt !== 0).toBe(timeline.ended);
+  });
+});

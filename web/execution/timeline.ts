@@ -1,0 +1,145 @@
+/**
+ * Where the time of a run went, of its top level: attempts from the moment they were due, the chain of causes that the end hung
+ * on, and how much later a node could have ended. The server tells the same (`GET …/timeline`, `execution/timeline.py`).
+ */
+
+import type { Causes } from "./causes.ts";
+import type { History } from "./history.ts";
+import type { Attempt, Segment } from "./lane.ts";
+
+export interface TimedNode {
+  readonly nodeId: string;
+  /** Of its last attempt; `skipped` or `kept` for one that never ran; empty for one that was due only. */
+  readonly status: string;
+  readonly due: number;
+  readonly end: number;
+  readonly attempts: readonly Attempt[];
+  readonly critical: boolean;
+  /** How much later it could have ended without the run ending later, in milliseconds. */
+  readonly slack: number;
+}
+
+export interface Timeline {
+  readonly nodes: ReadonlyMap<string, TimedNode>;
+  readonly criticalPath: readonly string[];
+  /** How much of the critical path nodes were running. */
+  readonly work: number;
+}
+
+/** `now`: until when what has not ended goes on. */
+export function timelineOf(history: History, causes: Causes, now: number): Timeline {
+  const { places } = causes.shape;
+  const end = history.endedAt || Math.max(now, history.lastAt);
+  const told = causes.due.map((due, n) => due && told1(history, places[n].id, due.at, end));
+  const path = pathOf(history, causes, told);
+  const onPath = new Set(path);
+  const slack = slackOf(causes, told, end);
+  const nodes = new Map<string, TimedNode>();
+  told.forEach((node, n) => {
+    if (node) nodes.set(node.nodeId, { ...node, critical: onPath.has(n), slack: slack[n] });
+  });
+  const work = path.reduce((sum, n) => sum + workOf(told[n]!.attempts, end), 0);
+  return { nodes, criticalPath: path.map((n) => places[n].id), work };
+}
+
+type Told = Pick<TimedNode, "nodeId" | "status" | "due" | "end" | "attempts">;
+
+function told1(history: History, nodeId: string, due: number, end: number): Told {
+  const lane = history.lanes.get(nodeId);
+  if (lane?.instead) return { nodeId, status: lane.instead.status, due, end: lane.ended, attempts: [] };
+  if (!lane?.attempts.length) {
+    const waits = history.endedAt ? [] : [{ attempt: 1, status: "running", text: "" } as const];
+    const attempts = waits.map((one) => ({ ...one, segments: queueOf(history, due, 0) }));
+    return {
+      nodeId,
+      status: attempts.length ? "running" : "",
+      due,
+      end: attempts.length ? end : due,
+      attempts,
+    };
+  }
+  const { attempts } = lane;
+  const first = attempts[0];
+  const queue = queueOf(history, due, first.segments[0].from);
+  const all = queue.length
+    ? [{ ...first, segments: [...queue, ...ran(first)] }, ...attempts.slice(1)]
+    : attempts;
+  const last = attempts[attempts.length - 1];
+  return { nodeId, status: last.status, due, end: lane.open ? end : lane.ended, attempts: all };
+}
+
+/** Of an attempt that took no time at all, that it ran is not told beside how long it was queued. */
+function ran(attempt: Attempt): readonly Segment[] {
+  return attempt.segments.filter((segment) => segment.to !== segment.from);
+}
+
+/** What it was due for and not begun, without the time in which no process could have begun it. `to` 0: it still is. */
+function queueOf(history: History, due: number, to: number): Segment[] {
+  const segments: Segment[] = [];
+  let from = due;
+  const add = (kind: Segment["kind"], until: number) => {
+    if (until === 0 || until > from) segments.push({ kind, from, to: until, text: "", until: 0 });
+    from = until;
+  };
+  for (const stop of history.stops) {
+    if (stop.to <= due || (to && stop.to > to) || stop.to <= stop.from) continue;
+    add("queue", Math.max(due, stop.from));
+    add("down", stop.to);
+  }
+  add("queue", to);
+  return segments;
+}
+
+/** Back from what ended last, by causes; while the run goes on, from what has been at it longest. */
+function pathOf(history: History, causes: Causes, told: readonly (Told | undefined)[]): number[] {
+  const [longest] = causes.open;
+  let n = longest !== undefined && !history.endedAt ? longest : causes.last;
+  // What ended only because something had failed is not what the end hung on.
+  if (history.endedAt && ["skipped", "cancelled"].includes(told[n]?.status ?? "") && told[causes.failed])
+    n = causes.failed;
+  const path: number[] = [];
+  while (n >= 0 && told[n]) {
+    path.push(n);
+    n = causes.due[n]?.cause ?? -1;
+  }
+  return path.reverse();
+}
+
+function slackOf(causes: Causes, told: readonly (Told | undefined)[], end: number): number[] {
+  const { places } = causes.shape;
+  const slack: number[] = places.map(() => 0);
+  for (const n of inOrder(causes).reverse()) {
+    const node = told[n];
+    if (!node) continue;
+    let least = end - node.end;
+    for (const targets of places[n].routes.values())
+      for (const target of targets) {
+        const behind = told[target];
+        const firstCome = places[target].any && causes.due[target]?.cause !== n;
+        if (behind && !firstCome && behind.due >= node.end)
+          least = Math.min(least, behind.due - node.end + slack[target]);
+      }
+    slack[n] = Math.max(0, least);
+  }
+  return slack;
+}
+
+/** The nodes, each after those that lead to it. */
+function inOrder({ shape: { places } }: Causes): number[] {
+  const left = places.map((place) => place.edges);
+  const order = [...places.keys()].filter((n) => !left[n]);
+  for (const n of order)
+    for (const targets of places[n].routes.values())
+      for (const target of targets) {
+        left[target] -= 1;
+        if (!left[target]) order.push(target);
+      }
+  return order;
+}
+
+function workOf(attempts: readonly Attempt[], end: number): number {
+  let sum = 0;
+  for (const { segments } of attempts)
+    for (const { kind, from, to } of segments) if (kind === "run") sum += (to || end) - from;
+  return sum;
+}
