@@ -260,8 +260,72 @@ def test_a_lost_attempt_is_asked_about_and_answered(
     page.goto(f"/runs/{execution_id}?node=charge")
     question = inspector(page).get_by_role("region", name="Waits for an answer")
     expect(question).to_contain_text("Its last attempt was lost")
+    row = page.get_by_role("option", name="Charge")
+    expect(row.locator(".rev-bar-down")).to_have_count(1)
+    expect(row.locator(".rev-bar-wait")).to_have_count(1)
+    expect(page.get_by_title("The server stopped at")).to_have_count(1)
     question.get_by_role("button", name=answer).click()
     status(page, word)
     card(page, "charge").get_by_text(node).wait_for()
     expect(question).to_have_count(0)
     assert started(house, execution_id) == ["go"] + ["charge"] * (2 if word == "Running" else 1)
+
+
+FORKED = graph(
+    "forked",
+    [
+        one("go", "manual_trigger", "Go"),
+        one("short", "simulate", "Short", sleep=0.05, fail=[1], retry={"attempts": 2, "delay": 60, "jitter": 0}),
+        one("long", "simulate", "Long", sleep=0.6),
+        one("end", "noop", "End"),
+    ],
+    "go > short",
+    "go > long",
+    "short > end",
+    "long > end",
+)
+
+
+def test_the_timeline_tells_the_critical_path_and_slack_as_the_server_does(visit: Visit, house: House) -> None:
+    """L-02."""
+    page = visit().page
+    house.store(FORKED)
+    execution_id = house.start("forked")
+    house.follow(execution_id)
+    page.goto(f"/runs/{execution_id}?node=short")
+    rows = page.get_by_role("listbox", name="Nodes in the order they began")
+    told = house.ask(f"/api/executions/{execution_id}/timeline")
+    assert told["criticalPath"] == ["go", "long", "end"]
+    for title in ("Go", "Long", "End"):
+        expect(rows.get_by_role("option", name=f"{title}, success, on the critical path")).to_have_count(1)
+    slack = next(node["slack"] for node in told["nodes"] if node["nodeId"] == "short")
+    short = rows.get_by_role("option", name=f"Short, success, slack {round(slack)} ms")
+    expect(short.get_by_title("Slack: it could have ended")).to_be_visible()
+    for kind in ("run", "backoff", "queue"):
+        attempts = next(node["attempts"] for node in told["nodes"] if node["nodeId"] == "short")
+        count = sum(part["kind"] == kind for attempt in attempts for part in attempt["segments"])
+        expect(short.locator(f".rev-bar-{kind}")).to_have_count(count)
+    page.get_by_role("button", name="Critical path").click()
+    expect(rows.get_by_role("option")).to_have_count(3)
+
+
+def test_the_axis_of_a_replay_is_that_of_the_whole_run(visit: Visit, house: House) -> None:
+    page = visit().page
+    house.store(FORKED)
+    execution_id = house.start("forked")
+    house.follow(execution_id)
+    page.goto(f"/runs/{execution_id}?t=0")
+    rows = page.get_by_role("listbox", name="Nodes in the order they began")
+    place = page.get_by_role("slider", name="Where in the run")
+    for seq in range(2, 6):
+        place.press("ArrowRight")
+        expect(place).to_have_attribute("aria-valuenow", f"{seq}")
+    long = rows.get_by_role("option", name="Long, running").locator(".rev-bar-run")
+    expect(long).to_have_count(1)
+    axis = page.locator(".rev-tick").all_inner_texts()
+    assert axis[-1] in ("600 ms", "700 ms")
+    early = long.bounding_box()
+    assert early is not None and early["width"] < 60
+    place.press("End")
+    expect(rows.get_by_role("option", name="Long, success")).to_have_count(1)
+    assert page.locator(".rev-tick").all_inner_texts() == axis

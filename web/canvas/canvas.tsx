@@ -39,6 +39,8 @@ export interface CanvasProps {
   /** Milliseconds between two looks at a clock, and the server's time less ours. */
   readonly refresh?: number;
   readonly skew?: number;
+  /** The instant that is shown, where it is not now; epoch milliseconds. */
+  readonly instant?: number;
   /** Whether things may move at all. */
   readonly motion?: boolean;
   readonly onRunNode?: (nodeId: string) => void;
@@ -74,6 +76,7 @@ function Surface(props: CanvasProps) {
     catalogue,
     refresh = 1_000,
     skew = 0,
+    instant = 0,
     motion = true,
   } = props;
   const graph = useSyncExternalStore(editor.subscribe, () => editor.graph);
@@ -150,11 +153,24 @@ function Surface(props: CanvasProps) {
       stale,
       refresh,
       skew,
+      instant,
       problems,
       onRunNode: props.onRunNode ?? null,
       onAddAfter: surface.addAfter,
     }),
-    [editor, store, selection, catalogue, stale, refresh, skew, problems, props.onRunNode, surface.addAfter],
+    [
+      editor,
+      store,
+      selection,
+      catalogue,
+      stale,
+      refresh,
+      skew,
+      instant,
+      problems,
+      props.onRunNode,
+      surface.addAfter,
+    ],
   );
 
   return (

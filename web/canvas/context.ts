@@ -17,6 +17,8 @@ export interface CanvasContext {
   readonly refresh: number;
   /** The server's time less ours. */
   readonly skew: number;
+  /** The past that is shown; 0: it is now. */
+  readonly instant: number;
   readonly problems: ReadonlyMap<string, readonly Problem[]>;
   readonly onRunNode: ((nodeId: string) => void) | null;
   /** A way out was pressed without being dragged: add what comes next. */

@@ -128,13 +128,13 @@ function Foot({ row, container }: { row: NodeRow; container: boolean }) {
 }
 
 function Facts({ row, container }: { row: NodeRow; container: boolean }) {
-  const { refresh, skew, stale } = useCanvas();
-  const ticking = row.code === RUNNING && !stale && row.startTime > 0;
+  const { refresh, skew, stale, instant } = useCanvas();
+  const ticking = row.code === RUNNING && !stale && !instant && row.startTime > 0;
   const now = useNow(Math.min(refresh, 1_000), ticking, skew);
   const facts: string[] = [];
   if (container && row.total > 0) facts.push(`${count(row.done + row.failed)} of ${count(row.total)}`);
   if (row.duration >= 0) facts.push(duration(row.duration));
-  else if (row.code === RUNNING && row.startTime > 0) facts.push(growing(now - row.startTime));
+  else if (row.code === RUNNING && row.startTime > 0) facts.push(growing((instant || now) - row.startTime));
   if (row.code === RUNNING && row.progress >= 0 && !container) facts.push(`${row.progress} %`);
   if (row.attempt > 1) facts.push(row.duration >= 0 ? `${row.attempt} tries` : `try ${row.attempt}`);
   return facts.join(" · ");

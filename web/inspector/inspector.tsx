@@ -181,7 +181,7 @@ interface DataPanelProps extends NodePanelProps {
 
 function DataPanel(props: DataPanelProps) {
   const { tab, api, store, source, node, row, history, version, path, now } = props;
-  const from = source ?? { executionId: store.executionId, seq: 0, endTime: 0 };
+  const from = source ?? { executionId: store.executionId, seq: 0 };
   const stamp = `${row.code}/${row.attempt}/${from.seq}`;
   switch (tab) {
     case "Input":

@@ -4,7 +4,7 @@ import type { Attempt, AttemptStatus, Lane, Segment } from "../execution/lane.ts
 import { ERROR, type ShownStatus } from "../execution/status.ts";
 import type { TimedNode } from "../execution/timeline.ts";
 import { count, duration } from "../theme/format.ts";
-import { barOf, heatOf, positionOf, type Window } from "./geometry.ts";
+import { barOf, heatOf, LEAST_BAR, positionOf, type Window } from "./geometry.ts";
 
 interface LaneBarsProps {
   readonly lane: Lane | undefined;
@@ -132,7 +132,7 @@ function Label({ lane, tries, slack, window, width }: LabelProps) {
   const x = positionOf(window, width, lane.ended);
   if (x > width - 60 || x < 0) return null;
   return (
-    <span className="rev-bar-label" style={{ left: Math.max(x, 8) + 6 }}>
+    <span className="rev-bar-label" style={{ left: Math.max(x, 8) + LEAST_BAR + 4 }}>
       {duration(lane.ended - lane.begun)}
       {tries.length > 1 && ` · ${tries.length} tries`}
       {slack >= 1 && <span className="rev-slack-word"> · slack {duration(slack)}</span>}

@@ -48,6 +48,8 @@ const ROW = 24;
 /** Pixels for the names; fewer on a phone, and beside a wide inspector. */
 const LABELS = 190;
 const NARROW_LABELS = 104;
+/** Pixels for the word that the server stopped. */
+const STOP_WORD = 130;
 
 export function Timeline({
   editor,
@@ -73,7 +75,7 @@ export function Timeline({
   const running = run !== null && !hasEnded(run.status);
   const ticking = useNow(pace, running && !stale, skew);
   // While the view is stale its clock stands, and so does everything that grows.
-  const now = history.endedAt || Math.max(history.lastAt, stale || source ? 0 : ticking);
+  const now = history.endedAt || Math.max(history.lastAt, source ? source.at : stale ? 0 : ticking);
   const whole = wholeOf(history.startedAt, Math.max(now, source?.endTime ?? 0));
   const window = chosen ? within(chosen, whole) : whole;
 
@@ -195,6 +197,7 @@ export function Timeline({
           <span
             key={stop.from}
             className="rev-stop-word"
+            hidden={at(stop.from) > labels + width - STOP_WORD}
             style={{ left: at(Math.max(stop.from, window.from)) }}
           >
             Server stopped{stop.to - stop.from >= 1 && ` · ${duration(stop.to - stop.from)}`}

@@ -9,7 +9,9 @@ import type { RunStore } from "../run-store.ts";
 export interface DataSource {
   readonly executionId: string;
   readonly seq: number;
-  /** When the run ended, or what is known of it does; epoch milliseconds. */
+  /** The instant that is shown; epoch milliseconds. */
+  readonly at: number;
+  /** When the run ended, or what is known of it does. */
   readonly endTime: number;
 }
 

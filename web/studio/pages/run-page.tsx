@@ -99,8 +99,8 @@ function Watching({ executionId, document, family, setFamily }: WatchingProps) {
   // A replay that has been moved is told of by the next frame: until then its store still is where it was.
   useRunVersion(past);
   const source =
-    past && past.cursor > 0
-      ? { executionId, seq: past.cursor, endTime: replay?.state.endTime ?? 0 }
+    replay && past && past.cursor > 0
+      ? { executionId, seq: past.cursor, at: replay.state.at, endTime: replay.state.endTime }
       : undefined;
   const shown = replay ? (source ? past : null) : store;
   return (

@@ -78,11 +78,16 @@ function Editing({ stored }: { stored: StoredWorkflow }) {
   }, [editor, catalogue, start, ask]);
   const [refused, setRefused] = useState("");
   const runTo = useCallback(
-    (until: string) => {
+    async (until: string) => {
       setRefused("");
-      start({ until }).catch((error: Error) => setRefused(error.message));
+      try {
+        // What is tried step by step gets the same input every time.
+        await start({ until, ...(shown ? { input: await api.runInput(shown) } : {}) });
+      } catch (error) {
+        setRefused((error as Error).message);
+      }
     },
-    [start],
+    [api, start, shown],
   );
   useEffect(() => {
     document.title = `${stored.name || stored.id} · flowscope`;
@@ -128,7 +133,13 @@ function Editing({ stored }: { stored: StoredWorkflow }) {
           />
         </Suspense>
       )}
-      <Workbench editor={editor} store={store} stale={stale} problems={draft.problems} onRunTo={runTo} />
+      <Workbench
+        editor={editor}
+        store={store}
+        stale={stale}
+        problems={draft.problems}
+        onRunTo={(id) => void runTo(id)}
+      />
     </>
   );
 }

@@ -70,6 +70,7 @@ export function Workbench(props: WorkbenchProps) {
         problems={marked}
         refresh={services.config.ui.refreshInterval}
         skew={services.runs.connection.skew}
+        {...(source ? { instant: source.at } : {})}
         motion={services.config.ui.animationEnabled}
         catalogue={services.catalogue}
         onReady={setHandle}
