@@ -4,7 +4,6 @@
  */
 
 import "./canvas.css";
-import { type Node, ReactFlow, ReactFlowProvider } from "@xyflow/react";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useSelected } from "../execution/react/hooks.ts";
 import type { RunStore } from "../execution/run-store.ts";
@@ -12,6 +11,7 @@ import type { Selection } from "../execution/selection.ts";
 import { STATUSES } from "../execution/status.ts";
 import type { NodeType, Problem } from "../protocol/document.ts";
 import { Announcer } from "./announcer.tsx";
+import type { CardNode } from "./cards.tsx";
 import { Connector } from "./connector.tsx";
 import { CanvasProvider } from "./context.ts";
 import { CountsStrip } from "./counts-strip.tsx";
@@ -19,9 +19,7 @@ import type { Editor } from "./editor.ts";
 import { indexOf } from "./graph.ts";
 import { KeyHints } from "./key-hints.tsx";
 import { Minimap } from "./minimap.tsx";
-import { NodeCard } from "./node-card.tsx";
 import { NodeMenu } from "./node-menu.tsx";
-import { Palette } from "./palette.tsx";
 import { placesOf } from "./places.ts";
 import { Stage } from "./stage.ts";
 import { type CanvasHandle, useSurface } from "./surface.ts";
@@ -53,20 +51,14 @@ export interface CanvasProps {
   readonly onOpen?: (nodeId: string) => void;
 }
 
+// Asked for at once: whoever sees the graph is soon to touch it.
+const cards = import("./cards.tsx");
+const palette = import("./palette.tsx");
+const Cards = lazy(async () => ({ default: (await cards).Cards }));
+const Palette = lazy(async () => ({ default: (await palette).Palette }));
 const Outline = lazy(async () => ({ default: (await import("./outline.tsx")).Outline }));
 
-const NODE_TYPES = { card: NodeCard };
-const NO_EDGES: never[] = [];
-
 export function Canvas(props: CanvasProps) {
-  return (
-    <ReactFlowProvider>
-      <Surface {...props} />
-    </ReactFlowProvider>
-  );
-}
-
-function Surface(props: CanvasProps) {
   const {
     editor,
     store,
@@ -85,9 +77,10 @@ function Surface(props: CanvasProps) {
   const layer = useRef<HTMLCanvasElement>(null);
   const [stage, setStage] = useState<Stage | null>(null);
   const surface = useSurface(props, stage, wrapper);
-  const { held, far, drag, filter } = surface;
-  const keepInView = useRef(surface.keepInView);
-  keepInView.current = surface.keepInView;
+  const { view, drag, filter } = surface;
+  const { held, far } = view;
+  const keepInView = useRef(view.keepInView);
+  keepInView.current = view.keepInView;
 
   useEffect(() => {
     const made = new Stage(layer.current!, editor.graph, catalogue);
@@ -122,7 +115,7 @@ function Surface(props: CanvasProps) {
   const nodes = useMemo(() => {
     const { number } = indexOf(graph);
     const places = placesOf(graph, catalogue);
-    return held.flatMap((id): Node<Record<string, never>, "card">[] => {
+    return held.flatMap((id): CardNode[] => {
       const n = number.get(id);
       if (n === undefined) return [];
       const container = places.container[n] === 1;
@@ -187,32 +180,11 @@ function Surface(props: CanvasProps) {
         {...surface.events}
       >
         <canvas ref={layer} className="rev-layer" aria-hidden />
-        <ReactFlow
-          nodes={nodes}
-          edges={NO_EDGES}
-          nodeTypes={NODE_TYPES}
-          minZoom={0.02}
-          maxZoom={2}
-          nodesFocusable={false}
-          edgesFocusable={false}
-          elementsSelectable={false}
-          nodesDraggable={!editor.readOnly}
-          nodesConnectable={!editor.readOnly}
-          disableKeyboardA11y
-          elevateNodesOnSelect={false}
-          nodeDragThreshold={3}
-          connectOnClick={false}
-          connectionRadius={32}
-          snapToGrid
-          snapGrid={[12, 12]}
-          deleteKeyCode={null}
-          selectionKeyCode={null}
-          multiSelectionKeyCode={null}
-          zoomOnDoubleClick={false}
-          aria-label="Nodes that are near"
-          proOptions={{ hideAttribution: true }}
-          {...surface.flow}
-        />
+        {stage && (
+          <Suspense fallback={null}>
+            <Cards nodes={nodes} readOnly={editor.readOnly} events={surface.flow} onReady={view.attach} />
+          </Suspense>
+        )}
         {surface.marquee && (
           <div
             className="rev-marquee"
@@ -227,18 +199,20 @@ function Surface(props: CanvasProps) {
         <CountsStrip store={store} filter={filter} onFilter={surface.setFilter} />
         <Toolbar surface={surface} editor={editor} />
         {stage && (
-          <Minimap stage={stage} graph={graph} catalogue={catalogue} store={store} onLook={surface.lookAt} />
+          <Minimap stage={stage} graph={graph} catalogue={catalogue} store={store} onLook={view.lookAt} />
         )}
         {graph.nodes.length === 0 && !editor.readOnly && !surface.palette && (
           <EmptyCanvas onAdd={surface.openPalette} />
         )}
         {surface.palette && (
-          <Palette
-            catalogue={catalogue}
-            onAdd={surface.addFromPalette}
-            onClose={surface.closePalette}
-            after={surface.palette.title}
-          />
+          <Suspense fallback={null}>
+            <Palette
+              catalogue={catalogue}
+              onAdd={surface.addFromPalette}
+              onClose={surface.closePalette}
+              after={surface.palette.title}
+            />
+          </Suspense>
         )}
         {surface.menu && (
           <NodeMenu
@@ -251,7 +225,7 @@ function Surface(props: CanvasProps) {
         )}
         {surface.outline && (
           <Suspense fallback={null}>
-            <Outline graph={graph} onShow={surface.show} onClose={surface.toggleOutline} />
+            <Outline graph={graph} onShow={view.show} onClose={surface.toggleOutline} />
           </Suspense>
         )}
         <Announcer graph={graph} />

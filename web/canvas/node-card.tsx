@@ -1,6 +1,6 @@
 /** A node on the canvas: a card of 216 by 84, or the head of a container whose body the layer below paints. */
 
-import { Handle, type Node, type NodeProps, Position } from "@xyflow/react";
+import { Handle, type NodeProps, Position } from "@xyflow/react";
 import { Pin, Play, PowerOff, TriangleAlert } from "lucide-react";
 import { memo, type ReactNode, useSyncExternalStore } from "react";
 import { useIsSelected, useNodeRow, useNow } from "../execution/react/hooks.ts";
@@ -9,14 +9,13 @@ import { ERROR, IDLE, RUNNING, STATUSES, statusOf } from "../execution/status.ts
 import type { NodeType, WorkflowNode } from "../protocol/document.ts";
 import { count, duration, growing } from "../theme/format.ts";
 import { NodeBadge } from "../theme/status.tsx";
+import type { CardNode } from "./cards.tsx";
 import { useCanvas } from "./context.ts";
 import { glyphOf } from "./glyphs.ts";
 import { type Graph, nodeOf, titleOf } from "./graph.ts";
 import { isContainer } from "./places.ts";
 import { isNamed, portOffset, portsOf } from "./ports.ts";
 import { summaryOf } from "./summary.ts";
-
-export type CardNode = Node<Record<string, never>, "card">;
 
 export const NodeCard = memo(function NodeCard({ id }: NodeProps<CardNode>) {
   const { editor } = useCanvas();

@@ -1,13 +1,6 @@
-/** What happens on the canvas: the view, hovering, dragging, connecting, selecting, keys. The hook that `Canvas` is drawn from. */
+/** What happens on the canvas: hovering, dragging, connecting, selecting, keys. The hook that `Canvas` is drawn from. */
 
-import {
-  type Connection,
-  type FinalConnectionState,
-  type Node,
-  type ReactFlowProps,
-  useReactFlow,
-  type Viewport,
-} from "@xyflow/react";
+import type { Connection, FinalConnectionState, ReactFlowProps } from "@xyflow/react";
 import {
   type ClipboardEvent,
   type DragEvent,
@@ -22,10 +15,10 @@ import {
   useState,
   useSyncExternalStore,
 } from "react";
-import { useSelected } from "../execution/react/hooks.ts";
 import { ERROR, SUCCESS } from "../execution/status.ts";
 import type { NodeType } from "../protocol/document.ts";
 import type { CanvasProps } from "./canvas.tsx";
+import type { CardNode } from "./cards.tsx";
 import { edgesOf } from "./edges.ts";
 import { BODY_HEADER, type Box, CARD_HEIGHT, CARD_WIDTH } from "./geometry.ts";
 import { indexOf, nodeOf, titleOf, withBodies } from "./graph.ts";
@@ -36,6 +29,7 @@ import { placesOf } from "./places.ts";
 import { clippingOf, dropNodes, endsOf, freeHandle, nudge, placedNode, type Wanted } from "./placing.ts";
 import { portsOf } from "./ports.ts";
 import type { Stage } from "./stage.ts";
+import { useView } from "./view.ts";
 
 /** What can be done with the canvas from outside. */
 export interface CanvasHandle {
@@ -61,12 +55,9 @@ export const NODE_MIME = "application/x-flowscope-node";
 
 export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: RefObject<HTMLElement | null>) {
   const { editor, store, selection, catalogue, onReady, onOpen } = props;
-  const flow = useReactFlow();
   const graph = useSyncExternalStore(editor.subscribe, () => editor.graph);
-  const selected = useSelected(selection);
-  const [held, setHeld] = useState<readonly string[]>([]);
-  const [far, setFar] = useState(false);
-  const [hover, setHover] = useState("");
+  const view = useView(props, stage, graph);
+  const { touched, settle, hover, fit, show, step } = view;
   const [drag, setDrag] = useState<Drag | null>(null);
   const [filter, setFilter] = useState<ReadonlySet<number> | null>(null);
   const [selectedEdge, setSelectedEdge] = useState("");
@@ -78,8 +69,6 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
   const [menu, setMenu] = useState<{ id: string; x: number; y: number } | null>(null);
   const [outline, setOutline] = useState(false);
   const toggleOutline = useCallback(() => setOutline((shown) => !shown), []);
-  /** Somebody has been here: from then on the view is theirs. */
-  const touched = useRef(false);
   const marqueeFrom = useRef<{ x: number; y: number } | null>(null);
   const dragFrom = useRef<{ x: number; y: number; ids: Set<string> } | null>(null);
 
@@ -89,109 +78,6 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
     const timer = setTimeout(() => setNotice(""), 4_000);
     return () => clearTimeout(timer);
   }, [notice]);
-
-  // --- the view ---
-
-  const settle = useCallback(() => {
-    if (!stage) return;
-    stage.setGraph(editor.graph, catalogue);
-    const always = selected.size <= 50 ? selected : [];
-    const next = stage.near(hover ? [...always, hover] : always);
-    setHeld((last) => (last.length === next.length && last.every((id, n) => id === next[n]) ? last : next));
-    setFar(stage.far);
-  }, [stage, editor, catalogue, selected, hover]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new graph has other nodes near
-  useEffect(settle, [settle, graph]);
-
-  const goTo = useCallback(
-    (view: Viewport, smooth = true) => {
-      const calm =
-        !smooth || matchMedia("(prefers-reduced-motion: reduce)").matches || props.motion === false;
-      void flow.setViewport(view, calm ? {} : { duration: 220 });
-      if (calm) {
-        stage?.setView(view);
-        settle();
-      }
-    },
-    [flow, stage, settle, props.motion],
-  );
-  const fit = useCallback(
-    (smooth = true) => {
-      if (!stage) return;
-      const { width, height } = stage.size;
-      const { bounds } = placesOf(editor.graph, catalogue);
-      if (!bounds.width || !width) return goTo({ x: width / 2 - 108, y: height / 2 - 80, zoom: 1 }, false);
-      const [left, top, right, bottom] = [48, 72, 48, 72];
-      const zoom = Math.min(
-        1.1,
-        (width - left - right) / bounds.width,
-        (height - top - bottom) / bounds.height,
-      );
-      goTo(
-        {
-          zoom: Math.max(0.02, zoom),
-          x: left + (width - left - right - bounds.width * zoom) / 2 - bounds.x * zoom,
-          y: top + (height - top - bottom - bounds.height * zoom) / 2 - bounds.y * zoom,
-        },
-        smooth,
-      );
-    },
-    [stage, editor, catalogue, goTo],
-  );
-  const lookAt = useCallback(
-    (x: number, y: number, zoom?: number) => {
-      if (!stage) return;
-      const { width, height } = stage.size;
-      touched.current = true;
-      const wanted = zoom ?? stage.view.zoom;
-      goTo({ zoom: wanted, x: width / 2 - x * wanted, y: height / 2 - y * wanted }, zoom !== undefined);
-    },
-    [stage, goTo],
-  );
-  const show = useCallback(
-    (id: string) => {
-      const n = indexOf(editor.graph).number.get(id);
-      if (n === undefined || !stage) return;
-      const places = placesOf(editor.graph, catalogue);
-      selection.select(id);
-      lookAt(
-        places.x[n] + places.width[n] / 2,
-        places.y[n] + Math.min(places.height[n], 200) / 2,
-        Math.max(0.9, stage.view.zoom),
-      );
-    },
-    [editor, catalogue, selection, stage, lookAt],
-  );
-  /** Select, and move the view only if the node is not in it. */
-  const step = useCallback(
-    (id: string) => {
-      const n = indexOf(editor.graph).number.get(id);
-      if (n === undefined || !stage) return;
-      selection.select(id);
-      const places = placesOf(editor.graph, catalogue);
-      const { view, size } = stage;
-      const [x, y] = [places.x[n] * view.zoom + view.x, places.y[n] * view.zoom + view.y];
-      const inside =
-        x > 8 &&
-        y > 8 &&
-        x + places.width[n] * view.zoom < size.width - 8 &&
-        y + 84 * view.zoom < size.height - 8;
-      if (!inside) lookAt(places.x[n] + places.width[n] / 2, places.y[n] + 42, view.zoom);
-    },
-    [editor, catalogue, selection, stage, lookAt],
-  );
-  /** The canvas has become smaller: what is selected stays to be seen. */
-  const keepInView = useCallback(() => {
-    if (!touched.current) fit(false);
-    settle();
-    if (selection.ids.size === 1) step(selection.primary);
-  }, [settle, selection, step, fit]);
-  const fitted = useRef<Stage | null>(null);
-  useEffect(() => {
-    if (!stage || fitted.current === stage) return;
-    fitted.current = stage;
-    fit(false);
-  }, [stage, fit]);
 
   // --- adding ---
 
@@ -302,7 +188,7 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
 
   // --- React Flow's events ---
 
-  const flowProps = useMemo((): Partial<ReactFlowProps<Node<Record<string, never>, "card">>> => {
+  const flowProps = useMemo((): Partial<ReactFlowProps<CardNode>> => {
     const select = (event: { shiftKey: boolean; ctrlKey: boolean; metaKey: boolean }, id: string) => {
       setSelectedEdge("");
       if (event.shiftKey || event.ctrlKey || event.metaKey) selection.toggle(id);
@@ -403,7 +289,21 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
         });
       },
     };
-  }, [stage, settle, selection, editor, catalogue, wrapper, show, say, onOpen, openPalette, openMenu, props]);
+  }, [
+    stage,
+    settle,
+    selection,
+    editor,
+    catalogue,
+    wrapper,
+    show,
+    say,
+    onOpen,
+    openPalette,
+    openMenu,
+    props,
+    touched,
+  ]);
 
   // --- pointer, keys, clipboard, drop ---
 
@@ -429,7 +329,7 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
         const { x, y } = stage.toGraph(point(event).x, point(event).y);
         const places = placesOf(editor.graph, catalogue);
         const n = places.at(x, y);
-        setHover(n >= 0 ? editor.graph.nodes[n].id : "");
+        hover(n >= 0 ? editor.graph.nodes[n].id : "");
       },
       onPointerDownCapture: (event: PointerEvent) => {
         touched.current = true;
@@ -506,9 +406,9 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
             e: nextError,
             f: () => fit(),
             t: () => !editor.readOnly && arrangeAll(),
-            "+": () => void flow.zoomIn({ duration: 120 }),
-            "=": () => void flow.zoomIn({ duration: 120 }),
-            "-": () => void flow.zoomOut({ duration: 120 }),
+            "+": view.zoomIn,
+            "=": view.zoomIn,
+            "-": view.zoomOut,
             o: toggleOutline,
             ContextMenu: () => openMenuOfSelected(),
             "?": () => setHints((shown) => !shown),
@@ -567,7 +467,9 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
     nextError,
     fit,
     arrangeAll,
-    flow,
+    view,
+    hover,
+    touched,
     say,
     insert,
     toggleOutline,
@@ -602,8 +504,7 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
     return entries;
   };
   return {
-    held,
-    far,
+    view,
     drag,
     filter,
     setFilter,
@@ -620,7 +521,6 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
     },
     outline,
     toggleOutline,
-    show,
     palette,
     openPalette: () => openPalette(),
     closePalette,
@@ -639,12 +539,7 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
       const refusal = editor.connect(endsOf({ source, target, sourceHandle: handle, targetHandle: null }));
       if (refusal) say(refusal);
     },
-    fit: () => fit(),
     tidy: arrangeAll,
-    lookAt,
-    keepInView,
-    zoomIn: () => void flow.zoomIn({ duration: 120 }),
-    zoomOut: () => void flow.zoomOut({ duration: 120 }),
     flow: flowProps,
     events,
   };

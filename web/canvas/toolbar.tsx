@@ -45,13 +45,13 @@ export function Toolbar({ surface, editor }: { surface: Surface; editor: Editor 
           <span className="rev-tools-gap" />
         </>
       )}
-      <Tool label="Zoom out (-)" onClick={surface.zoomOut}>
+      <Tool label="Zoom out (-)" onClick={surface.view.zoomOut}>
         <Minus size={16} aria-hidden />
       </Tool>
-      <Tool label="Zoom in (+)" onClick={surface.zoomIn}>
+      <Tool label="Zoom in (+)" onClick={surface.view.zoomIn}>
         <Plus size={16} aria-hidden />
       </Tool>
-      <Tool label="Show all (F)" onClick={surface.fit}>
+      <Tool label="Show all (F)" onClick={() => surface.view.fit()}>
         <Maximize size={15} aria-hidden />
       </Tool>
       <Tool label="Outline (O)" onClick={surface.toggleOutline}>

@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { Editor } from "../../canvas/editor.ts";
 import { graphOf, nodeOf, titleOf } from "../../canvas/graph.ts";
 import { tidied } from "../../canvas/layout.ts";
@@ -11,14 +11,14 @@ import type { RunStore } from "../../execution/run-store.ts";
 import type { WorkflowDocument } from "../../protocol/document.ts";
 import { RunBadge } from "../../theme/status.tsx";
 import { useReplay } from "../replay/replay.ts";
-import { ReplayBar } from "../replay/replay-bar.tsx";
-import { FamilyMenu } from "../runs/family-menu.tsx";
-import { ForkDialog } from "../runs/fork-dialog.tsx";
-import { RunMenu } from "../runs/run-menu.tsx";
+import { FamilyMenu, RunMenu } from "../runs/menus.tsx";
 import { useServices } from "../services.tsx";
 import { TopBar } from "../top-bar.tsx";
 import { RunActions, RunStatusLine } from "../workbench/run-actions.tsx";
 import { Workbench } from "../workbench/workbench.tsx";
+
+const ForkDialog = lazy(async () => ({ default: (await import("../runs/fork-dialog.tsx")).ForkDialog }));
+const ReplayBar = lazy(async () => ({ default: (await import("../replay/replay-bar.tsx")).ReplayBar }));
 
 export function RunPage() {
   const { executionId } = useParams({ from: "/runs/$executionId" });
@@ -134,7 +134,11 @@ function Watching({ executionId, document, family, setFamily }: WatchingProps) {
           {error}
         </p>
       )}
-      {replay && <ReplayBar replay={replay} close={() => void search({ t: undefined })} select={setFocus} />}
+      {replay && (
+        <Suspense fallback={<div className="h-14 border-b border-line bg-panel" aria-busy="true" />}>
+          <ReplayBar replay={replay} close={() => void search({ t: undefined })} select={setFocus} />
+        </Suspense>
+      )}
       <Workbench
         editor={editor}
         store={shown}
@@ -150,14 +154,16 @@ function Watching({ executionId, document, family, setFamily }: WatchingProps) {
             })}
       />
       {fork && (
-        <ForkDialog
-          executionId={executionId}
-          workflowId={document.id}
-          from={fork.from}
-          until={fork.until}
-          title={`Run ${fork.from ? "again from" : "to"} ${titleOf(nodeOf(editor.graph, fork.from || fork.until)!)}`}
-          close={() => setFork(null)}
-        />
+        <Suspense fallback={null}>
+          <ForkDialog
+            executionId={executionId}
+            workflowId={document.id}
+            from={fork.from}
+            until={fork.until}
+            title={`Run ${fork.from ? "again from" : "to"} ${titleOf(nodeOf(editor.graph, fork.from || fork.until)!)}`}
+            close={() => setFork(null)}
+          />
+        </Suspense>
       )}
     </>
   );

@@ -11,7 +11,7 @@ import { useLight, useRun } from "../../execution/react/hooks.ts";
 import type { Json } from "../../protocol/document.ts";
 import { takeEarly } from "../early.ts";
 import type { WorkbenchSearch } from "../router.tsx";
-import { RunMenu } from "../runs/run-menu.tsx";
+import { RunMenu } from "../runs/menus.tsx";
 import { useServices } from "../services.tsx";
 import { TopBar } from "../top-bar.tsx";
 import { SaveState, useDraft } from "../workbench/draft.tsx";

@@ -7,7 +7,8 @@ import type { CanvasHandle } from "../../canvas/surface.ts";
 import type { RunStore } from "../../execution/run-store.ts";
 import { type Command, useCommands } from "../commands.ts";
 import type { Services } from "../services.tsx";
-import { saveAsJson, saveAsSvg } from "./exports.ts";
+
+const exports = () => import("./exports.ts");
 
 export function useCanvasCommands(
   editor: Editor,
@@ -29,8 +30,13 @@ export function useCanvasCommands(
       if (store) offer("error", "Go to the next error", "E", canvas.nextError);
       offer("fit", "Show the whole graph", "F", canvas.fit);
       offer("outline", "Outline: the graph as a list", "O", canvas.toggleOutline);
-      offer("json", "Export as JSON", "", () => saveAsJson(graph));
-      offer("svg", "Export as SVG", "", () => saveAsSvg(graph, services.catalogue, store));
+      offer("json", "Export as JSON", "", () => void exports().then((to) => to.saveAsJson(graph)));
+      offer(
+        "svg",
+        "Export as SVG",
+        "",
+        () => void exports().then((to) => to.saveAsSvg(graph, services.catalogue, store)),
+      );
       for (const node of graph.nodes) {
         commands.push({
           id: `node:${node.id}`,
