@@ -85,6 +85,7 @@ BUILTIN: tuple[NodeType, ...] = (
     dates.date_time,
     files.read_file,
     files.write_file,
+    files.list_files,
     csv_files.csv_processor,
     tables.convert_to_file,
     tables.extract_from_file,

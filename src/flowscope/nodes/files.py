@@ -13,6 +13,7 @@ from flowscope.errors import NodeError
 from flowscope.nodes import json_path, json_text
 from flowscope.nodes.context import NodeContext
 from flowscope.nodes.file_roots import RootedFile, explained
+from flowscope.nodes.folders import Pattern, described, folder_of, look
 from flowscope.nodes.sdk import NodeConfig, node
 
 MEBIBYTE = 1024 * 1024
@@ -55,6 +56,29 @@ def _content(config: ReadFile, data: bytes) -> JSON:
             f'{config.path!r} is not text in UTF-8. Read it with "as": "base64"', code="NOT_TEXT", retryable=False
         ) from None
     return json_text.parse(text, config.path) if config.as_ == "json" else text
+
+
+class ListFiles(NodeConfig):
+    folder: str = Field(".", min_length=1, max_length=1_000, description="A folder inside the file roots")
+    pattern: Pattern = "*"
+
+
+@node(
+    "list_files",
+    title="List files",
+    category="files",
+    icon="folder-open",
+    effects="external",
+    example={"folder": "reports", "pattern": "*.json"},
+)
+def list_files(config: ListFiles, input: JSON, context: NodeContext) -> JSON:
+    """Lists the files of a folder that match, by name; 20,000 at most. The output is the input with `files`, each
+    `{path, name, size, modifiedAt}` as the other file nodes take them, and `count`. Hidden files and links are left
+    out."""
+    folder = folder_of(config.folder, context.surroundings)
+    seen = look(folder, config.pattern, context.surroundings.private)
+    files: list[JSON] = [described(config.folder, path, *stamp) for path, stamp in sorted(seen.items())]
+    return json_path.merged(input, {"files": files, "count": len(files)})
 
 
 class WriteFile(NodeConfig):

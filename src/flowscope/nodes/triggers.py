@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Literal
 
 from cronsim import CronSim, CronSimError
@@ -14,6 +13,7 @@ from flowscope.definition.workflow import JSON
 from flowscope.errors import NodeError
 from flowscope.nodes.answer import Pass
 from flowscope.nodes.durations import milliseconds
+from flowscope.nodes.folders import Pattern
 from flowscope.nodes.form import FormPage
 from flowscope.nodes.instants import zone
 from flowscope.nodes.sdk import NodeConfig, node
@@ -271,9 +271,7 @@ def workflow_trigger(config: WorkflowTriggerConfig) -> Pass:
 
 class FileWatchConfig(NodeConfig):
     folder: str = Field(min_length=1, max_length=1_000, description="A folder inside the file roots")
-    pattern: str = Field(
-        "*", min_length=1, max_length=200, description="Which files: `*.csv`, or `**/*.csv` for those below"
-    )
+    pattern: Pattern = "*"
     on: list[Literal["created", "changed", "deleted"]] = Field(
         ["created", "changed"], min_length=1, description="What starts a run"
     )
@@ -287,13 +285,6 @@ class FileWatchConfig(NodeConfig):
         if found < 100:
             raise ValueError("must be 100 milliseconds or more")
         return found
-
-    @field_validator("pattern")
-    @classmethod
-    def _stays_below(cls, pattern: str) -> str:
-        if pattern.startswith("/") or ".." in PurePosixPath(pattern).parts:
-            raise ValueError("must stay below the folder")
-        return pattern
 
 
 @node(

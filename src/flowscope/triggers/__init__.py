@@ -2,7 +2,7 @@
 
 recurrence.py  when something recurs: cron with time zones, intervals
 standing.py    which times that came due start a run: missed ones, overlapping ones; a pure decision
-folder.py      what is in a folder, and what has happened there since
+folder.py      what has happened in a folder
 trigger.py     one trigger of an active workflow: does what is due, says when to come again
 timed.py       schedule, interval
 watched.py     file_watch

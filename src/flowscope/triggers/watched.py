@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -11,8 +10,9 @@ from flowscope.definition.workflow import JSON, Node, Workflow
 from flowscope.errors import FlowscopeError, StoreError
 from flowscope.library import TriggerRow
 from flowscope.nodes.context import Surroundings
+from flowscope.nodes.folders import Sight, described, folder_of, look
 from flowscope.nodes.triggers import FileWatchConfig
-from flowscope.triggers.folder import Happening, Sight, folder_of, happenings, look
+from flowscope.triggers.folder import Happening, happenings
 from flowscope.triggers.trigger import House, Trigger
 
 
@@ -78,11 +78,5 @@ class Watched(Trigger[FileWatchConfig, Seen]):
             self.error = str(error)
 
     def _input(self, happening: Happening) -> JSON:
-        changed = datetime.fromtimestamp(happening.changed / 1e9, UTC).isoformat(timespec="milliseconds")
-        return {
-            "event": happening.event,
-            "path": f"{self.config.folder.rstrip('/')}/{happening.path}",
-            "name": happening.path.rpartition("/")[2],
-            "size": happening.size,
-            "modifiedAt": changed.replace("+00:00", "Z"),
-        }
+        file = described(self.config.folder, happening.path, happening.changed, happening.size)
+        return {"event": happening.event, **file}

@@ -45,6 +45,24 @@ def bench(root: Path) -> Bench:
     return Bench(root, private=(root / "data",))
 
 
+async def test_files_are_listed_but_not_what_is_closed(bench: Bench, root: Path) -> None:
+    listed = await bench.run("list_files", {"pattern": "**/*"}, {"kept": 1})
+    assert [file["path"] for file in listed["files"]] == ["a.txt", "sub/b.txt"]
+    assert (listed["kept"], listed["count"], listed["files"][1]["name"], listed["files"][1]["size"]) == (
+        1,
+        2,
+        "b.txt",
+        6,
+    )
+    below = await bench.run("list_files", {"folder": str(root / "sub"), "pattern": "*.txt"}, {})
+    assert (await bench.run("read_file", {"path": below["files"][0]["path"]}, {}))["content"] == "inside"
+    for folder in ("../outside", "linked", ".git", "data", "to_data"):
+        with pytest.raises(NodeDenied, match="folder: "):
+            await bench.run("list_files", {"folder": folder}, {})
+    with pytest.raises(NodeError, match="There is no folder 'nowhere'"):
+        await bench.run("list_files", {"folder": "nowhere"}, {})
+
+
 CLOSED = [
     "../outside/secret.txt", "sub/../../outside/secret.txt", "/etc/passwd", "link.txt", "linked/secret.txt",
     "sub/../linked/../outside/secret.txt", "dangling", "linked/new.txt", ".env", "sub/../.env", ".git/config", "to_env",

@@ -9,7 +9,8 @@ import pytest
 
 from flowscope.errors import NodeDenied, NodeError
 from flowscope.nodes.context import Surroundings
-from flowscope.triggers.folder import Sight, folder_of, happenings, look
+from flowscope.nodes.folders import Sight, folder_of, look
+from flowscope.triggers.folder import happenings
 
 
 @pytest.mark.parametrize(
