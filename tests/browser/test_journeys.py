@@ -42,6 +42,21 @@ def test_a_workflow_is_run_from_the_list_which_tells_how_it_went(visit: Visit, h
     page.wait_for_url("**/runs/*")
 
 
+def test_runs_that_others_called_are_listed_when_asked_for(visit: Visit, house: House) -> None:
+    house.store(QUICK)
+    calls = [one("go", "manual_trigger", "Go"), one("call", "execute_workflow", "Call", workflowId="quick")]
+    house.store(graph("caller", calls, "go > call"))
+    page = visit().page
+    page.goto(f"/runs/{house.start('caller')}")
+    status(page, "Succeeded")
+    page.get_by_role("link", name="Runs").click()
+    expect(page.get_by_role("link", name="Caller")).to_have_count(1)
+    expect(page.get_by_role("link", name="Quick")).to_have_count(0)
+    page.get_by_role("button", name="Sub-workflows").click()
+    expect(page.get_by_role("link", name="Quick")).to_have_count(1)
+    assert page.url.endswith("/runs?called=yes")
+
+
 def test_a_run_gets_the_input_it_needs(visit: Visit, house: House) -> None:
     fields = [{"name": "what", "required": True}, {"name": "price", "type": "number", "min": 1}]
     nodes = [

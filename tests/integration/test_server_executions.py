@@ -84,6 +84,12 @@ async def test_the_list_is_filtered_searched_and_paged(server: Client) -> None:
         if not cursor:
             break
     assert seen == ["failing", "run-4", "run-3", "run-2", "run-1", "run-0"]
+    await server.stored(START, node("call", "execute_workflow", workflowId="bad"), id="caller")
+    await server.execute("caller", executionId="calling")
+    assert (await ids(limit=2), await ids(limit=2, called="false")) == (
+        ["calling:call", "calling"],
+        ["calling", "failing"],
+    )
     for bad in ("status=late", "limit=0", "limit=501", "startedAfter=soon", "cursor=%00"):
         assert (await server.get(f"/api/executions?{bad}")).status_code in (400, 422), bad
 

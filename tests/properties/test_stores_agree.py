@@ -29,6 +29,7 @@ ROWS = st.builds(
     started_at=INSTANTS,
     ended_at=INSTANTS,
     parent_execution_id=st.sampled_from(["", "a", "b"]),
+    caller_execution_id=st.sampled_from(["", "a"]),
     error=st.sampled_from(["", "no", "broken \udcff"]),
 )
 QUERIES = st.builds(
@@ -39,6 +40,7 @@ QUERIES = st.builds(
     started_before=INSTANTS,
     text=st.sampled_from(["", "STRASSE", "%", "N\0L", "b", "\n"]),
     parent_execution_id=st.sampled_from(["", "a"]),
+    on_top=st.booleans(),
     before=st.one_of(st.none(), st.tuples(INSTANTS, IDS)),
     limit=st.integers(0, 4),
 )

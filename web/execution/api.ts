@@ -104,6 +104,8 @@ export interface RunQuery {
   readonly workflowId?: string;
   readonly search?: string;
   readonly startedAfter?: string;
+  /** False: without those that another run called. */
+  readonly called?: boolean;
   readonly cursor?: string;
   readonly limit?: number;
 }

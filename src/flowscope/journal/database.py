@@ -38,7 +38,13 @@ def _remember_what_was_pruned(connection: apsw.Connection) -> None:
     connection.execute("CREATE TABLE pruned (number INTEGER PRIMARY KEY, execution_id TEXT NOT NULL UNIQUE) STRICT")
 
 
-MIGRATIONS: dict[int, Callable[[apsw.Connection], None]] = {1: _remember_what_was_pruned}
+def _find_what_is_on_top(connection: apsw.Connection) -> None:
+    connection.execute(
+        "CREATE INDEX executions_on_top ON executions (started_at, execution_id) WHERE caller_execution_id = ''"
+    )
+
+
+MIGRATIONS: dict[int, Callable[[apsw.Connection], None]] = {1: _remember_what_was_pruned, 2: _find_what_is_on_top}
 """From a schema version to the next one, inside one transaction with the new `user_version`."""
 
 

@@ -1,4 +1,4 @@
--- Version 2. Keys of segments and log lines are (execution number << 32) + first_seq, or + offset: one integer, so that
+-- Version 3. Keys of segments and log lines are (execution number << 32) + first_seq, or + offset: one integer, so that
 -- the rows lie in a table's own tree, which holds big values better than an index (WITHOUT ROWID) does.
 
 CREATE TABLE executions (
@@ -19,6 +19,7 @@ CREATE TABLE executions (
 ) STRICT;
 
 CREATE INDEX executions_by_start ON executions (started_at, execution_id);
+CREATE INDEX executions_on_top ON executions (started_at, execution_id) WHERE caller_execution_id = '';
 CREATE INDEX executions_by_workflow ON executions (workflow_id, started_at);
 CREATE INDEX executions_by_status ON executions (status, started_at);
 CREATE INDEX executions_by_parent ON executions (parent_execution_id) WHERE parent_execution_id <> '';

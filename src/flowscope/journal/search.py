@@ -31,6 +31,7 @@ def matches(row: ExecutionRow, query: ExecutionQuery) -> bool:
         and (not query.started_before or row.started_at < query.started_before)
         and (not query.ended_after or row.ended_at >= query.ended_after)
         and (not query.parent_execution_id or row.parent_execution_id == query.parent_execution_id)
+        and (not query.on_top or not row.caller_execution_id)
         and (not query.text or query.text.casefold() in folded(row))
         and (query.before is None or order(row) < query.before)
     )
@@ -70,6 +71,8 @@ def _conditions(query: ExecutionQuery, status: str | None) -> list[Condition]:
         found.append(("ended_at >= ?", (query.ended_after,)))
     if query.parent_execution_id:
         found.append(("parent_execution_id = ? AND parent_execution_id <> ''", (query.parent_execution_id,)))
+    if query.on_top:
+        found.append(("caller_execution_id = ''", ()))
     if query.text:
         found.append(("instr(folded, ?) > 0", (query.text.casefold(),)))
     if query.before is not None:

@@ -108,6 +108,8 @@ class ExecutionQuery(msgspec.Struct, frozen=True, kw_only=True):
     ended_after: float = 0
     text: str = ""
     parent_execution_id: str = ""
+    on_top: bool = False
+    """Without those that another execution called."""
     before: tuple[float, str] | None = None
     limit: int = 50
 

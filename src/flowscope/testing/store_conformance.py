@@ -412,6 +412,8 @@ class StoreConformance:
             (ExecutionQuery(statuses=["unheard of"]), ""),
             (ExecutionQuery(started_after=2.0, started_before=4.0), "cb"),
             (ExecutionQuery(parent_execution_id="a"), "b"),
+            (ExecutionQuery(on_top=True), "edba"),
+            (ExecutionQuery(on_top=True, workflow_id="w1", limit=1), "e"),
             (ExecutionQuery(text="FLOW"), "ec"),
             (ExecutionQuery(text="straße"), "d"),
             (ExecutionQuery(text="STRASSE"), "d"),
@@ -426,7 +428,14 @@ class StoreConformance:
         rows = [
             row("a", workflow_id="w1", started_at=1.0),
             row("b", workflow_id="w2", started_at=2.0, status="failed", error="100% full", parent_execution_id="a"),
-            row("c", workflow_id="w1", started_at=3.0, status="success", workflow_name="My Flow"),
+            row(
+                "c",
+                workflow_id="w1",
+                started_at=3.0,
+                status="success",
+                workflow_name="My Flow",
+                caller_execution_id="b",
+            ),
             row("d", workflow_id="w2", started_at=4.0, status="failed", workflow_name="Straße"),
             row("e", workflow_id="w1", started_at=5.0, workflow_name="flow"),
         ]

@@ -178,6 +178,15 @@ function Filters({ search, change }: { search: RunsSearch; change: (next: RunsSe
           </option>
         ))}
       </select>
+      <button
+        type="button"
+        className="rev-button rev-button-small"
+        aria-pressed={search.called === "yes"}
+        title="Also the runs that others called"
+        onClick={() => change(filtersOf({ ...search, called: search.called ? "" : "yes" }))}
+      >
+        <Workflow size={13} aria-hidden /> Sub-workflows
+      </button>
       {Object.keys(search).length > 0 && (
         <button
           type="button"

@@ -4,10 +4,10 @@ import { filtersOf, queryOf, statusesOf, withStatus } from "./filters.ts";
 import { merged } from "./run-list.ts";
 
 test("a URL's filters survive the way there and back, and nonsense is left out", () => {
-  const search = { status: "failed,running", workflow: "w", search: "no such", since: "24h" };
+  const search = { status: "failed,running", workflow: "w", search: "no such", since: "24h", called: "yes" };
   expect(filtersOf(search)).toEqual({ ...search, status: "running,failed" });
   expect(filtersOf(filtersOf(search))).toEqual(filtersOf(search));
-  expect(filtersOf({ status: "hungry", since: "yesterday", search: "" })).toEqual({});
+  expect(filtersOf({ status: "hungry", since: "yesterday", search: "", called: "no" })).toEqual({});
   expect(filtersOf({ search: 12 })).toEqual({ search: "12" });
 });
 
@@ -22,11 +22,13 @@ test("statuses are put on and off", () => {
 test("the query asks for the same until the minute is over", () => {
   const now = Date.parse("2026-01-02T10:30:40Z");
   expect(queryOf({ since: "1h", status: "failed" }, now)).toEqual({
+    called: false,
     status: ["failed"],
     startedAfter: "2026-01-02T09:30:00.000Z",
   });
   expect(queryOf({ since: "1h" }, now + 10_000)).toEqual(queryOf({ since: "1h" }, now));
-  expect(queryOf({}, now)).toEqual({});
+  expect(queryOf({}, now)).toEqual({ called: false });
+  expect(queryOf({ called: "yes" }, now)).toEqual({ called: true });
 });
 
 const row = (n: number, status = "success") =>

@@ -9,6 +9,8 @@ export interface RunsSearch {
   readonly workflow?: string;
   readonly search?: string;
   readonly since?: string;
+  /** `yes`: also the runs that others called, as sub-workflows. */
+  readonly called?: string;
 }
 
 export const RUN_STATUSES: readonly RunStatus[] = [
@@ -38,6 +40,7 @@ export function filtersOf(search: { readonly [Name in keyof RunsSearch]?: unknow
     workflow: text(search.workflow),
     search: text(search.search),
     since: Object.hasOwn(SPANS, since) ? since : "",
+    called: search.called === "yes" ? "yes" : "",
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== ""));
 }
@@ -59,6 +62,7 @@ export function queryOf(search: RunsSearch, now: number): RunQuery {
   const statuses = statusesOf(search);
   const span = search.since ? SPANS[search.since] : undefined;
   return {
+    called: search.called === "yes",
     ...(statuses.length ? { status: statuses } : {}),
     ...(search.workflow ? { workflowId: search.workflow } : {}),
     ...(search.search ? { search: search.search } : {}),

@@ -37,6 +37,7 @@ async def list_executions(
     started_after: Annotated[datetime | None, Query(alias="startedAfter")] = None,
     started_before: Annotated[datetime | None, Query(alias="startedBefore")] = None,
     parent: Annotated[str, Query(max_length=512)] = "",
+    called: Annotated[bool, Query(description="Also those that another run called, as a sub-workflow")] = True,
     cursor: Annotated[str, Query(max_length=1_000)] = "",
     limit: Limit = 50,
 ) -> Response:
@@ -48,6 +49,7 @@ async def list_executions(
         started_after=_instant(started_after),
         started_before=_instant(started_before),
         parent_execution_id=parent,
+        on_top=not called,
         before=read_cursor(cursor),
         limit=limit + 1,
     )
