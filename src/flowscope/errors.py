@@ -126,12 +126,12 @@ class WorkflowExists(UserError):
 
 
 class VersionConflict(UserError):
-    """`expected` is the version the change was made from, `actual` the newest."""
+    """`expected` is the version the change was made from, `actual` the newest; told by their tags (`3`, or `3.2`)."""
 
-    def __init__(self, workflow_id: str, expected: int, actual: int) -> None:
+    def __init__(self, workflow_id: str, expected: str, actual: str) -> None:
         self.workflow_id = workflow_id
-        self.expected = expected
-        self.actual = actual
+        self.expected = int(expected.partition(".")[0])
+        self.actual = int(actual.partition(".")[0])
         super().__init__(f"Workflow {workflow_id} is at version {actual} by now, not {expected}")
 
 

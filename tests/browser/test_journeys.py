@@ -214,12 +214,12 @@ def test_a_change_is_saved_and_never_over_somebody_elses(visit: Visit, house: Ho
         page.goto("/workflows/quick")
         expect(card(page, "set")).to_be_visible()
     first.get_by_label("Name of the workflow").fill("Renamed")
-    first.get_by_text("Saved · v2").wait_for()
+    first.get_by_text(re.compile(r"Saved .* · v2")).wait_for()
     second.get_by_label("Name of the workflow").fill("Mine")
     second.get_by_role("alert").filter(has_text="Somebody else has saved it").wait_for()
     assert house.ask("/api/workflows/quick")["name"] == "Renamed"
     second.get_by_role("button", name="Keep mine").click()
-    second.get_by_text("Saved · v3").wait_for()
+    second.get_by_text(re.compile(r"Saved .* · v3")).wait_for()
     assert house.ask("/api/workflows/quick")["name"] == "Mine"
     visitors[1].faults.clear()  # the browser says that a save was refused
 
@@ -296,7 +296,7 @@ def test_one_node_is_run_alone_and_its_output_pinned(visit: Visit, house: House)
     card(page, "set").click(button="right")
     page.get_by_role("menuitem", name="Pin its output").click()
     expect(card(page, "set").get_by_label("Output pinned")).to_be_visible()
-    page.get_by_text("Saved · v2").wait_for()
+    page.get_by_text(re.compile(r"Saved .* · v2")).wait_for()
     (node,) = [one for one in house.ask("/api/workflows/quick")["nodes"] if one["id"] == "set"]
     assert node["data"]["pinned"] == {"output": {"done": True}}
 
@@ -308,13 +308,13 @@ def test_what_was_changed_since_a_version_is_told_and_taken_back(visit: Visit, h
     card(page, "set").click()
     graph_of(page).focus()
     page.keyboard.press("d")
-    page.get_by_role("button", name="Saved · v2").click()
+    page.get_by_role("button", name=re.compile(r"Saved .* · v2")).click()
     dialog = page.get_by_role("dialog", name="Versions")
     expect(dialog).to_contain_text("1 change since version 1")
     expect(dialog).to_contain_text("config.disabled")
     dialog.get_by_role("button", name="Go back to it").click()
     expect(card(page, "set")).to_have_attribute("data-disabled", "false")
-    page.get_by_text("Saved · v3").wait_for()
+    page.get_by_text(re.compile(r"Saved .* · v3")).wait_for()
 
 
 def test_undo_copy_and_paste(visit: Visit, house: House) -> None:
@@ -388,3 +388,39 @@ def test_connect_fill_a_container_and_select_many_by_dragging(visit: Visit, hous
     stored = house.ask("/api/workflows/parts")
     assert [(edge["source"], edge["target"]) for edge in stored["edges"]] == [("a", "b")]
     assert [node.get("parentId") for node in stored["nodes"]] == [None, None, None, "m"]
+
+
+def test_a_sitting_is_one_version_and_what_was_run_stays_one(visit: Visit, house: House) -> None:
+    house.store(QUICK)
+    page = visit().page
+    page.goto("/workflows/quick")
+    for name in ("First", "Second", "Third"):
+        page.get_by_label("Name of the workflow").fill(name)
+        page.get_by_text("Saving…").wait_for()
+        page.get_by_text(re.compile(r"Saved \d\d:\d\d:\d\d · v2")).wait_for()
+    page.reload()
+    expect(page.get_by_label("Name of the workflow")).to_have_value("Third")
+    page.get_by_role("button", name="Run", exact=True).click()
+    status(page, "Succeeded")
+    page.get_by_label("Name of the workflow").fill("Fourth")
+    page.get_by_text(re.compile(r"Saved .* · v3")).wait_for()
+    page.keyboard.press("Control+s")
+    page.get_by_label("Name of the workflow").fill("Fifth")
+    page.get_by_text(re.compile(r"Saved .* · v4")).wait_for()
+    versions = house.ask("/api/workflows/quick/versions")["versions"]
+    assert [(row["version"], row["name"], row["draft"]) for row in versions] == [
+        (4, "Fifth", True),
+        (3, "Fourth", False),
+        (2, "Third", False),
+        (1, "Quick", False),
+    ]
+
+
+def test_what_was_changed_last_is_saved_although_the_page_is_left_at_once(visit: Visit, house: House) -> None:
+    house.store(QUICK)
+    page = visit().page
+    page.goto("/workflows/quick")
+    page.get_by_label("Name of the workflow").fill("In a hurry")
+    page.goto("about:blank")
+    page.goto("/workflows/quick")
+    expect(page.get_by_label("Name of the workflow")).to_have_value("In a hurry")

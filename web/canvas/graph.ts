@@ -20,7 +20,17 @@ export interface GraphIndex {
 }
 
 /** Keys the library adds when it tells of a workflow; they are no part of the document. */
-const OF_THE_LIBRARY = ["version", "activeVersion", "valid", "problems", "createdAt", "updatedAt", "savedBy"];
+const OF_THE_LIBRARY = [
+  "version",
+  "etag",
+  "active",
+  "activeVersion",
+  "valid",
+  "problems",
+  "createdAt",
+  "updatedAt",
+  "savedBy",
+];
 
 export function graphOf(document: WorkflowDocument): Graph {
   const { nodes, edges, ...rest } = document;

@@ -6,6 +6,8 @@ import type { NodeStatus, RunStatus } from "../protocol/messages.ts";
 /** The document, and what the library knows of it. */
 export interface StoredWorkflow extends WorkflowDocument {
   version: number;
+  /** What a change to it names. */
+  etag: string;
   activeVersion: number | null;
   valid: boolean;
   problems: Problem[];
@@ -36,6 +38,8 @@ export interface VersionRow {
   readonly valid: boolean;
   readonly savedAt: string;
   readonly savedBy: string;
+  /** It may still be saved over. */
+  readonly draft: boolean;
 }
 
 export interface ExecutionRow {
@@ -158,7 +162,8 @@ export class Api {
     this.#get<{ workflows: WorkflowRow[]; nextCursor?: string }>(
       `/api/workflows${query({ search, cursor, limit: 100 })}`,
     );
-  workflow = (id: string) => this.#get<StoredWorkflow>(`/api/workflows/${part(id)}`);
+  workflow = async (id: string) =>
+    tagged(await this.#ask<StoredWorkflow>("GET", `/api/workflows/${part(id)}`, undefined, {}));
   versions = (id: string) =>
     this.#get<{ versions: VersionRow[] }>(`/api/workflows/${part(id)}/versions?limit=100`);
   version = (id: string, version: number) =>
@@ -167,11 +172,19 @@ export class Api {
     this.#send<StoredWorkflow>("POST", `/api/workflows/${part(id)}/versions/${version}/activate`);
   create = (document: Omit<WorkflowDocument, "id"> & { id?: string }) =>
     this.#send<StoredWorkflow>("POST", "/api/workflows", document);
-  /** Saves the version after `version`; an `ApiError` with code VERSION_CONFLICT if somebody else has saved meanwhile. */
-  save = (document: WorkflowDocument, version: number, activate: boolean) =>
-    this.#send<StoredWorkflow>("PUT", `/api/workflows/${part(document.id)}?activate=${activate}`, document, {
-      "if-match": `"${version}"`,
-    });
+  /**
+   * Saves what was made from `etag`; an `ApiError` with code VERSION_CONFLICT if somebody else has saved meanwhile.
+   * `draft`: more will follow, and take its place.
+   */
+  save = async (document: WorkflowDocument, etag: string, draft: boolean) =>
+    tagged(
+      await this.#ask<StoredWorkflow>(
+        "PUT",
+        `/api/workflows/${part(document.id)}${query({ activate: false, draft })}`,
+        document,
+        { "if-match": etag },
+      ),
+    );
   import = (value: Json) =>
     this.#send<{ workflows: { id: string; from: string; valid: boolean }[] }>(
       "POST",
@@ -295,12 +308,15 @@ export class Api {
     headers: Record<string, string>,
   ): Promise<Answer<Body>> {
     let response: Response;
+    const text = body === undefined ? null : JSON.stringify(body);
     try {
       response = await fetch(this.base + path, {
         method,
         headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
-        body: body === undefined ? null : JSON.stringify(body),
+        body: text,
         credentials: "same-origin",
+        // So that what is being saved is saved, also while the page goes away.
+        keepalive: text !== null && text.length < MOST_KEPT_ALIVE,
       });
     } catch {
       throw new ApiError(0, "UNREACHABLE", "The server cannot be reached. Is it running?", {});
@@ -320,11 +336,18 @@ export class Api {
   }
 }
 
+/** Browsers let go of larger requests when their page does. A character may be three bytes. */
+const MOST_KEPT_ALIVE = 20_000;
+
 export interface ExampleRow {
   readonly id: string;
   readonly name: string;
   readonly description: string;
   readonly nodes: number;
+}
+
+function tagged({ body, etag }: Answer<StoredWorkflow>): StoredWorkflow {
+  return { ...body, etag };
 }
 
 function part(text: string): string {

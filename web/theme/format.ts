@@ -30,6 +30,14 @@ export function clock(at: number | string): string {
   return new Date(at).toLocaleTimeString("en-GB");
 }
 
+/** `12:03:20`; with the day, `7 May, 12:03`, if that is another. */
+export function instant(at: number | string, now = Date.now()): string {
+  const then = new Date(at);
+  if (then.toDateString() === new Date(now).toDateString()) return clock(at);
+  const day = then.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  return `${day}, ${clock(at).slice(0, 5)}`;
+}
+
 /** `just now`, `5 min ago`, or the date. */
 export function ago(at: number | string, now = Date.now()): string {
   const seconds = Math.max(0, (now - new Date(at).getTime()) / 1_000);

@@ -1,7 +1,7 @@
 /** How a node stands, in the words of its card: with the time, where it goes on by itself. */
 
 import { labelOf } from "../execution/status.ts";
-import { clock } from "./format.ts";
+import { instant } from "./format.ts";
 
 export interface Standing {
   readonly code: number;
@@ -15,11 +15,4 @@ export function nodeWords({ code, detail, until = 0 }: Standing, now = Date.now(
   const word = labelOf(code, detail);
   const joint = until ? { retrying: "at", waiting: "until" }[detail] : undefined;
   return joint ? `${word} ${joint} ${instant(until, now)}` : word;
-}
-
-function instant(at: number, now: number): string {
-  const then = new Date(at);
-  if (then.toDateString() === new Date(now).toDateString()) return clock(at);
-  const day = then.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-  return `${day}, ${clock(at).slice(0, 5)}`;
 }

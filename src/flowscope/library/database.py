@@ -19,7 +19,7 @@ DATABASE_FILE = "library.db"
 
 _APPLICATION_ID = 0x666C736C  # "flsl"
 _BUSY_MILLISECONDS = 5_000
-_STEPS = ("schema.sql", "schema_2.sql", "schema_3.sql")
+_STEPS = ("schema.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql")
 """What makes each version out of the one before; a new version is a new file."""
 
 SCHEMA_VERSION = len(_STEPS)

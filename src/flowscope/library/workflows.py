@@ -1,4 +1,7 @@
-"""Workflows and their versions. Every save is a version of its own; the active one is what triggers and ids run.
+"""Workflows and their versions. A save is a version of its own; the active one is what triggers and ids run.
+
+A draft is a save that says that more will follow. It is a version too, and the next save of the same sitting takes its place,
+until it is run, made active, or saved for good: from then on no version changes.
 
 Two people who edit at once are told: a change names the version it was made from, and one made from an older one is refused.
 """
@@ -6,7 +9,7 @@ Two people who edit at once are told: a change names the version it was made fro
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apsw
@@ -23,17 +26,26 @@ from flowscope.errors import (
 from flowscope.library.database import LibraryDatabase
 from flowscope.library.documents import LONGEST_ID, Draft
 
-_COLUMNS = "w.workflow_id, w.version, w.active, w.created_at, w.updated_at, v.name, v.nodes, v.problems"
+_COLUMNS = "w.workflow_id, w.version, w.active, w.created_at, w.updated_at, v.name, v.nodes, v.problems, v.revision"
 _ROWS = f"SELECT {_COLUMNS} FROM workflows w JOIN versions v ON v.workflow_id = w.workflow_id AND v.version = w.version"  # noqa: S608
 _INSERT = """
-INSERT INTO versions (workflow_id, version, name, nodes, problems, saved_at, saved_by, document)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+INSERT INTO versions (workflow_id, version, name, nodes, problems, saved_at, saved_by, document, draft)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_REVISE = """
+UPDATE versions SET name = ?, nodes = ?, problems = ?, saved_at = ?, document = ?, draft = ?, revision = revision + 1
+WHERE workflow_id = ? AND version = ?"""
+_KEEP = "UPDATE versions SET draft = 0 WHERE workflow_id = ? AND version = ?"
 _UPSERT = """
 INSERT INTO workflows (workflow_id, version, active, name, folded, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
 ON CONFLICT (workflow_id) DO UPDATE SET
   version = ?2, active = coalesce(?3, active), name = ?4, folded = ?5, updated_at = ?6"""
-_VERSION = "SELECT version, name, nodes, problems, saved_at, saved_by FROM versions WHERE workflow_id = ?"
-_DOCUMENT = "SELECT document, saved_by, saved_at, problems FROM versions WHERE workflow_id = ? AND version = ?"
+_VERSION = "SELECT version, name, nodes, problems, saved_at, saved_by, draft FROM versions WHERE workflow_id = ?"
+_DOCUMENT = (
+    "SELECT document, saved_by, saved_at, problems, revision, draft FROM versions WHERE workflow_id = ? AND version = ?"
+)
+
+SITTING_MS = 10 * 60_000
+"""After so long a pause the next save of a draft is another version."""
 
 
 class WorkflowRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +59,12 @@ class WorkflowRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     nodes: int
     valid: bool
+    revision: int
+
+    @property
+    def tag(self) -> str:
+        """Names the newest version as it is now."""
+        return _tag(self.version, self.revision)
 
 
 class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,10 +74,11 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     valid: bool
     saved_at: float
     saved_by: str
+    draft: bool
 
 
 class StoredWorkflow(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of one workflow; `latest` is the newest version's number."""
+    """One version of one workflow; `latest` is the newest version's number. While it is a `draft` it may be saved over."""
 
     workflow_id: str
     version: int
@@ -70,13 +89,21 @@ class StoredWorkflow(msgspec.Struct, frozen=True, kw_only=True):
     saved_by: str
     valid: bool
     document: bytes
+    revision: int
+    draft: bool
+
+    @property
+    def tag(self) -> str:
+        """Names this content, and no other that the version ever had."""
+        return _tag(self.version, self.revision)
 
 
 class WorkflowLibrary:
-    """Reads and writes; safe from any thread."""
+    """Reads and writes; safe from any thread. `clock` tells epoch milliseconds."""
 
-    def __init__(self, database: LibraryDatabase) -> None:
+    def __init__(self, database: LibraryDatabase, clock: Callable[[], float] = lambda: time.time() * 1000) -> None:
         self._database = database
+        self._clock = clock
 
     # --- reading ---
 
@@ -114,8 +141,16 @@ class WorkflowLibrary:
                 _VERSION + " AND version < ? ORDER BY version DESC LIMIT ?", (workflow_id, before or 1 << 62, limit)
             )
             return [
-                VersionRow(version=version, name=name, nodes=nodes, valid=not problems, saved_at=at, saved_by=by)
-                for version, name, nodes, problems, at, by in rows
+                VersionRow(
+                    version=version,
+                    name=name,
+                    nodes=nodes,
+                    valid=not problems,
+                    saved_at=at,
+                    saved_by=by,
+                    draft=bool(draft),
+                )
+                for version, name, nodes, problems, at, by, draft in rows
             ]
 
     def all_active(self) -> list[StoredWorkflow]:
@@ -135,7 +170,7 @@ class WorkflowLibrary:
                 if draft.named:
                     raise WorkflowExists(workflow_id)
                 workflow_id = _free(connection, workflow_id)
-            return _write(connection, draft, workflow_id, 1, activate=activate, by=by)
+            return self._write(connection, draft, workflow_id, 1, activate=activate, by=by)
 
     def copy(self, draft: Draft, *, by: str = "") -> StoredWorkflow:
         """A new workflow under the document's id, or one like it that is free."""
@@ -143,21 +178,39 @@ class WorkflowLibrary:
             workflow_id = draft.workflow_id
             if _find(connection, workflow_id) is not None:
                 workflow_id = _free(connection, workflow_id)
-            return _write(connection, draft, workflow_id, 1, activate=True, by=by)
+            return self._write(connection, draft, workflow_id, 1, activate=True, by=by)
 
-    def save(self, draft: Draft, *, expected: int | None = None, activate: bool = True, by: str = "") -> StoredWorkflow:
-        """Another version. `expected` is the newest version as the caller knows it (None: whatever it is);
-        `VersionConflict` if it is another by now, `WorkflowNotFound`. What did not change makes no version."""
+    def save(
+        self, draft: Draft, *, expected: str | None = None, activate: bool = True, by: str = "", going_on: bool = False
+    ) -> StoredWorkflow:
+        """Another version, or the draft of this sitting anew; with `going_on` it is a draft itself, unless it is activated.
+        `expected` is the tag of the newest version as the caller knows it (None: whatever it is); `VersionConflict` if it is
+        another by now, `WorkflowNotFound`. What did not change makes no version."""
         with self._database.writing() as connection:
             row = _require(connection, draft.workflow_id)
-            if expected is not None and expected != row.version:
-                raise VersionConflict(draft.workflow_id, expected, row.version)
+            if expected is not None and expected != row.tag:
+                raise VersionConflict(draft.workflow_id, expected, row.tag)
             newest = _read(connection, draft.workflow_id, row.version)
             if newest.document == draft.document:
                 if activate and draft.workflow and row.active != row.version:
                     return _activate(connection, draft.workflow_id, row.version)
-                return newest
-            return _write(connection, draft, draft.workflow_id, row.version + 1, activate=activate, by=by)
+                return newest if going_on else _keep(connection, newest)
+            same_sitting = newest.saved_by == by and self._clock() - newest.updated_at < SITTING_MS
+            version = row.version
+            if not (newest.draft and same_sitting):
+                _keep(connection, newest)
+                version += 1
+            return self._write(
+                connection, draft, draft.workflow_id, version, activate=activate, by=by, going_on=going_on
+            )
+
+    def taken(self, workflow_id: str, version: int | None = None) -> StoredWorkflow:
+        """A version that is about to be run, by default the newest: it stays as it is from now on. `WorkflowNotFound`."""
+        stored = self.get(workflow_id, version)
+        if not stored.draft:
+            return stored
+        with self._database.writing() as connection:
+            return _keep(connection, _read(connection, workflow_id, stored.version))
 
     def activate(self, workflow_id: str, version: int) -> StoredWorkflow:
         """Have that version run from now on; `DefinitionInvalid` if it cannot, `WorkflowNotFound`."""
@@ -167,17 +220,42 @@ class WorkflowLibrary:
                 raise DefinitionInvalid([Problem("", f"version {version} cannot run", "Mend it and save it again")])
             return _activate(connection, workflow_id, version)
 
-    def delete(self, workflow_id: str, *, expected: int | None = None) -> None:
+    def delete(self, workflow_id: str, *, expected: str | None = None) -> None:
         """Remove it with all its versions; executions keep the definitions they ran. `WorkflowNotFound`,
         `VersionConflict`."""
         with self._database.writing() as connection:
             row = _require(connection, workflow_id)
-            if expected is not None and expected != row.version:
-                raise VersionConflict(workflow_id, expected, row.version)
+            if expected is not None and expected != row.tag:
+                raise VersionConflict(workflow_id, expected, row.tag)
             connection.execute("DELETE FROM versions WHERE workflow_id = ?", (workflow_id,))
             connection.execute("DELETE FROM workflows WHERE workflow_id = ?", (workflow_id,))
             connection.execute("DELETE FROM activations WHERE workflow_id = ?", (workflow_id,))
             connection.execute("DELETE FROM triggers WHERE workflow_id = ?", (workflow_id,))
+
+    def _write(
+        self,
+        connection: apsw.Connection,
+        draft: Draft,
+        workflow_id: str,
+        version: int,
+        *,
+        activate: bool,
+        by: str,
+        going_on: bool = False,
+    ) -> StoredWorkflow:
+        now = self._clock()
+        document = draft.document
+        if workflow_id != draft.workflow_id:
+            document = msgspec.json.encode(msgspec.json.decode(document) | {"id": workflow_id})
+        active = version if activate and draft.workflow is not None else None
+        open_ = going_on and active is None
+        told = (draft.name, draft.nodes, len(draft.problems), now)
+        connection.execute(_REVISE, (*told, document, open_, workflow_id, version))
+        if not connection.changes():
+            connection.execute(_INSERT, (workflow_id, version, *told, by, document, open_))
+        folded = f"{workflow_id}\n{draft.name}".casefold()
+        connection.execute(_UPSERT, (workflow_id, version, active, draft.name, folded, now))
+        return _read(connection, workflow_id, version)
 
 
 def _find(connection: apsw.Connection, workflow_id: str) -> WorkflowRow | None:
@@ -193,7 +271,7 @@ def _require(connection: apsw.Connection, workflow_id: str) -> WorkflowRow:
 
 
 def _row(found: tuple[Any, ...]) -> WorkflowRow:
-    workflow_id, version, active, created_at, updated_at, name, nodes, problems = found
+    workflow_id, version, active, created_at, updated_at, name, nodes, problems, revision = found
     return WorkflowRow(
         workflow_id=workflow_id,
         version=version,
@@ -203,7 +281,12 @@ def _row(found: tuple[Any, ...]) -> WorkflowRow:
         name=name,
         nodes=nodes,
         valid=not problems,
+        revision=revision,
     )
+
+
+def _tag(version: int, revision: int) -> str:
+    return f"{version}.{revision}" if revision else str(version)
 
 
 def _read(connection: apsw.Connection, workflow_id: str, version: int | None) -> StoredWorkflow:
@@ -212,7 +295,7 @@ def _read(connection: apsw.Connection, workflow_id: str, version: int | None) ->
     found = connection.execute(_DOCUMENT, (workflow_id, wanted)).fetchone()
     if found is None:
         raise WorkflowNotFound(workflow_id, version)
-    document, saved_by, saved_at, problems = found
+    document, saved_by, saved_at, problems, revision, draft = found
     return StoredWorkflow(
         workflow_id=workflow_id,
         version=wanted,
@@ -223,24 +306,18 @@ def _read(connection: apsw.Connection, workflow_id: str, version: int | None) ->
         saved_by=saved_by,
         valid=not problems,
         document=bytes(document),
+        revision=revision,
+        draft=bool(draft),
     )
 
 
-def _write(
-    connection: apsw.Connection, draft: Draft, workflow_id: str, version: int, *, activate: bool, by: str
-) -> StoredWorkflow:
-    now = time.time() * 1000
-    document = draft.document
-    if workflow_id != draft.workflow_id:
-        document = msgspec.json.encode(msgspec.json.decode(document) | {"id": workflow_id})
-    active = version if activate and draft.workflow is not None else None
-    folded = f"{workflow_id}\n{draft.name}".casefold()
-    connection.execute(_INSERT, (workflow_id, version, draft.name, draft.nodes, len(draft.problems), now, by, document))
-    connection.execute(_UPSERT, (workflow_id, version, active, draft.name, folded, now))
-    return _read(connection, workflow_id, version)
+def _keep(connection: apsw.Connection, stored: StoredWorkflow) -> StoredWorkflow:
+    connection.execute(_KEEP, (stored.workflow_id, stored.version))
+    return msgspec.structs.replace(stored, draft=False)
 
 
 def _activate(connection: apsw.Connection, workflow_id: str, version: int) -> StoredWorkflow:
+    connection.execute(_KEEP, (workflow_id, version))
     connection.execute("UPDATE workflows SET active = ? WHERE workflow_id = ?", (version, workflow_id))
     return _read(connection, workflow_id, version)
 

@@ -178,9 +178,9 @@ class Services:
 
     def _stored(self, workflow_id: str, version: int | None) -> StoredWorkflow:
         if version is not None:
-            return self.library.get(workflow_id, version)
+            return self.library.taken(workflow_id, version)
         # Without an active version: the newest, for its problems are the answer.
-        return self.library.active(workflow_id) or self.library.get(workflow_id)
+        return self.library.active(workflow_id) or self.library.taken(workflow_id)
 
     def _load(self, document: bytes) -> Workflow:
         found = self._loaded.get(document)

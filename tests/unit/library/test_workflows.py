@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from flowscope.errors import (
     WorkflowExists,
     WorkflowNotFound,
 )
-from flowscope.library import Draft, LibraryDatabase, WorkflowLibrary, draft_of
+from flowscope.library import Draft, LibraryDatabase, StoredWorkflow, WorkflowLibrary, draft_of
 from flowscope.nodes.builtin import builtin_registry
 
 REGISTRY = builtin_registry(entry_points=False)
@@ -88,12 +88,12 @@ def test_each_save_is_a_version_and_saving_the_same_is_none(library: WorkflowLib
 
 def test_a_change_made_from_an_older_version_is_refused(library: WorkflowLibrary) -> None:
     library.create(draft())
-    library.save(draft("Mine"), expected=1)
+    library.save(draft("Mine"), expected="1")
     with pytest.raises(VersionConflict) as refused:
-        library.save(draft("Yours"), expected=1)
+        library.save(draft("Yours"), expected="1")
     assert (refused.value.expected, refused.value.actual) == (1, 2)
     with pytest.raises(VersionConflict):
-        library.delete("orders", expected=1)
+        library.delete("orders", expected="1")
     assert b"Mine" in library.get("orders").document
 
 
@@ -124,7 +124,7 @@ def test_a_workflow_of_drafts_only_has_no_active_version(library: WorkflowLibrar
 def test_deleting_removes_all_versions(library: WorkflowLibrary) -> None:
     library.create(draft())
     library.save(draft("Begin"))
-    library.delete("orders", expected=2)
+    library.delete("orders", expected="2")
     with pytest.raises(WorkflowNotFound):
         library.get("orders")
     assert library.create(draft()).version == 1
@@ -182,3 +182,75 @@ def test_another_programs_file_and_a_newer_library_are_refused(tmp_path: Path) -
     connection.close()
     with pytest.raises(StoreTooNew, match="upgrade"):
         LibraryDatabase(tmp_path).start()
+
+
+# --- drafts ---
+
+
+class Hand:
+    """Somebody who edits: each save is a draft made from the one before, `minutes` after it."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.now = 0.0
+        database = LibraryDatabase(tmp_path)
+        database.start()
+        self.library = WorkflowLibrary(database, lambda: self.now)
+        self.library.create(draft())
+
+    def saves(self, label: str, *, by: str = "", minutes: float = 0.1, going_on: bool = True) -> StoredWorkflow:
+        self.now += minutes * 60_000
+        tag = self.library.get("orders").tag
+        return self.library.save(draft(label), expected=tag, activate=False, by=by, going_on=going_on)
+
+    def versions(self) -> list[tuple[int, bool]]:
+        return [(row.version, row.draft) for row in self.library.versions("orders")]
+
+
+@pytest.fixture
+def hand(tmp_path: Path) -> Hand:
+    return Hand(tmp_path)
+
+
+def test_the_drafts_of_one_sitting_are_one_version(hand: Hand) -> None:
+    tags = [hand.saves(f"Draft {number}").tag for number in range(4)]
+    assert tags == ["2", "2.1", "2.2", "2.3"]
+    assert hand.versions() == [(2, True), (1, False)]
+    assert b"Draft 3" in hand.library.get("orders").document
+    with pytest.raises(VersionConflict, match=r"at version 2\.3 by now, not 2\.1"):
+        hand.library.save(draft("Other"), expected="2.1", going_on=True)
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda library: library.taken("orders", 2),
+        lambda library: library.taken("orders"),
+        lambda library: library.activate("orders", 2),
+        lambda library: library.save(draft("Draft"), activate=False),
+        lambda library: library.save(draft("Draft"), activate=True),
+    ],
+)
+def test_a_draft_that_was_run_activated_or_saved_for_good_stays_as_it_is(
+    hand: Hand, keep: Callable[[WorkflowLibrary], object]
+) -> None:
+    hand.saves("Draft")
+    keep(hand.library)
+    assert hand.versions()[0] == (2, False)
+    assert hand.saves("After it").tag == "3"
+    assert b'"Draft"' in hand.library.get("orders", 2).document
+
+
+def test_a_pause_somebody_else_or_a_save_for_good_begins_another_version(hand: Hand) -> None:
+    assert hand.saves("Mine").tag == "2"
+    assert hand.saves("After lunch", minutes=45).tag == "3"
+    assert hand.saves("Yours", by="ada").tag == "4"
+    assert hand.saves("For good", by="ada", going_on=False).tag == "4.1"
+    assert hand.saves("More", by="ada").tag == "5"
+    assert hand.versions() == [(5, True), (4, False), (3, False), (2, False), (1, False)]
+
+
+def test_what_was_read_to_be_run_is_what_stays(hand: Hand) -> None:
+    hand.saves("Draft")
+    run = hand.library.taken("orders", 2)
+    hand.saves("Changed meanwhile")
+    assert hand.library.get("orders", 2).document == run.document

@@ -1,11 +1,16 @@
-/** The draft on the server: saved a moment after each change, as another version; never over somebody else's. */
+/**
+ * The draft on the server: saved a moment after each change, never over somebody else's. The saves of one sitting are one
+ * version, until it is run, made active, or kept.
+ */
 
-import { lazy, Suspense, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import type { Editor } from "../../canvas/editor.ts";
-import { documentOf, type Graph } from "../../canvas/graph.ts";
+import { documentOf, type Graph, graphOf } from "../../canvas/graph.ts";
 import { located } from "../../canvas/problems.ts";
 import { type Api, ApiError, type StoredWorkflow } from "../../execution/api.ts";
 import type { Problem } from "../../protocol/document.ts";
+import { instant } from "../../theme/format.ts";
+import { useCommands } from "../commands.ts";
 import { useServices } from "../services.tsx";
 
 const Versions = lazy(async () => ({ default: (await import("./versions.tsx")).Versions }));
@@ -18,8 +23,10 @@ export class Draft {
   state: State = "saved";
   message = "";
   version: number;
+  savedAt: string;
   activeVersion: number | null;
   problems: readonly Problem[];
+  #etag: string;
   #saved: Graph;
   #saving: Promise<void> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -33,6 +40,8 @@ export class Draft {
     this.#api = api;
     this.#saved = editor.graph;
     this.version = stored.version;
+    this.#etag = stored.etag;
+    this.savedAt = stored.updatedAt;
     this.activeVersion = stored.activeVersion;
     this.problems = located(stored.problems, editor.graph);
   }
@@ -52,8 +61,12 @@ export class Draft {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => void this.#save(), SAVE_AFTER);
     });
+    // Whoever leaves has not to wait.
+    const leave = () => document.hidden && this.state === "waiting" && void this.#save();
+    document.addEventListener("visibilitychange", leave);
     return () => {
       release();
+      document.removeEventListener("visibilitychange", leave);
       clearTimeout(this.#timer);
       if (this.#editor.graph !== this.#saved && this.state !== "conflict") void this.#save();
     };
@@ -69,11 +82,18 @@ export class Draft {
     return this.version;
   }
 
-  /** Save over what somebody else has saved. */
+  /** Save over what somebody else has saved, which stays a version. */
   async overwrite(): Promise<void> {
-    this.version = (await this.#api.workflow(this.#editor.graph.rest.id)).version;
+    const theirs = await this.#api.workflow(this.#editor.graph.rest.id);
+    this.#etag = (await this.#api.save(documentOf(graphOf(theirs)), theirs.etag, false)).etag;
     this.state = "waiting";
     await this.#save();
+  }
+
+  /** Have what is on the screen stay a version, whatever is changed after it. */
+  async keep(): Promise<void> {
+    await this.saved();
+    await this.#put(this.#editor.graph, false);
   }
 
   async activate(): Promise<void> {
@@ -90,16 +110,18 @@ export class Draft {
     while (this.#saving) await this.#saving;
     if (this.#editor.graph === this.#saved) return;
     const graph = this.#editor.graph;
-    this.#saving = this.#put(graph);
+    this.#saving = this.#put(graph, true);
     await this.#saving;
     this.#saving = null;
   }
 
-  async #put(graph: Graph): Promise<void> {
+  async #put(graph: Graph, draft: boolean): Promise<void> {
     this.#tell("saving");
     try {
-      const stored = await this.#api.save(documentOf(graph), this.version, false);
+      const stored = await this.#api.save(documentOf(graph), this.#etag, draft);
       this.version = stored.version;
+      this.#etag = stored.etag;
+      this.savedAt = stored.updatedAt;
       this.activeVersion = stored.activeVersion;
       this.problems = located(stored.problems, graph);
       this.#saved = graph;
@@ -134,6 +156,7 @@ export function useDraft(editor: Editor, stored: StoredWorkflow): Draft {
 export function SaveState({ editor, draft }: { editor: Editor; draft: Draft }) {
   const [versions, setVersions] = useState(false);
   useSyncExternalStore(draft.subscribe, draft.revision);
+  useKeeping(draft);
   if (draft.state === "conflict") {
     return (
       <span role="alert" className="flex items-center gap-2 text-skipped-ink">
@@ -154,7 +177,7 @@ export function SaveState({ editor, draft }: { editor: Editor; draft: Draft }) {
       </span>
     );
   }
-  const word = draft.state === "saved" ? `Saved · v${draft.version}` : "Saving…";
+  const word = draft.state === "saved" ? `Saved ${instant(draft.savedAt)} · v${draft.version}` : "Saving…";
   return (
     <span
       className="flex items-center gap-2 whitespace-nowrap text-faint max-md:hidden"
@@ -189,4 +212,31 @@ export function SaveState({ editor, draft }: { editor: Editor; draft: Draft }) {
       )}
     </span>
   );
+}
+
+/** By Ctrl S, or the command menu. Otherwise versions are made where they matter: what is run or made active stays as it is. */
+function useKeeping(draft: Draft): void {
+  useCommands(
+    useCallback(
+      () => [
+        {
+          id: "keep",
+          title: "Keep this as a version",
+          group: "Workflow",
+          keys: "Ctrl S",
+          run: () => void draft.keep(),
+        },
+      ],
+      [draft],
+    ),
+  );
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "s" || event.shiftKey) return;
+      event.preventDefault();
+      void draft.keep();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [draft]);
 }

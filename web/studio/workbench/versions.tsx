@@ -19,7 +19,7 @@ interface VersionsProps {
 export function Versions({ editor, draft, onClose }: VersionsProps) {
   const { api } = useServices();
   const { id } = editor.graph.rest;
-  const list = useQuery({ queryKey: ["versions", id, draft.version], queryFn: () => api.versions(id) });
+  const list = useQuery({ queryKey: ["versions", id, draft.savedAt], queryFn: () => api.versions(id) });
   const [chosen, setChosen] = useState(0);
   const version = chosen || (list.data?.versions[1]?.version ?? 0);
   return (
@@ -36,6 +36,7 @@ export function Versions({ editor, draft, onClose }: VersionsProps) {
               >
                 <span className="font-medium">Version {row.version}</span>
                 {row.version === draft.activeVersion && <span className="ml-2 text-success-ink">active</span>}
+                {row.draft && <span className="ml-2 text-muted">draft</span>}
                 <span className="block text-muted">
                   {ago(row.savedAt)}
                   {row.savedBy && ` · ${row.savedBy}`} · {count(row.nodes, "node")}
@@ -46,7 +47,7 @@ export function Versions({ editor, draft, onClose }: VersionsProps) {
         </ul>
         <div className="min-h-0 min-w-0 flex-1 overflow-y-auto p-4">
           {version ? (
-            <Comparison editor={editor} version={version} onDone={onClose} />
+            <Comparison editor={editor} draft={draft} version={version} onDone={onClose} />
           ) : (
             <p className="text-muted">There is only one version yet.</p>
           )}
@@ -56,7 +57,14 @@ export function Versions({ editor, draft, onClose }: VersionsProps) {
   );
 }
 
-function Comparison({ editor, version, onDone }: { editor: Editor; version: number; onDone: () => void }) {
+interface ComparisonProps {
+  readonly editor: Editor;
+  readonly draft: Draft;
+  readonly version: number;
+  readonly onDone: () => void;
+}
+
+function Comparison({ editor, draft, version, onDone }: ComparisonProps) {
   const { api } = useServices();
   const { id } = editor.graph.rest;
   const old = useQuery({
@@ -75,7 +83,8 @@ function Comparison({ editor, version, onDone }: { editor: Editor; version: numb
       </p>
     );
   if (!old.data || !changes) return <p aria-busy="true">…</p>;
-  const restore = () => {
+  const restore = async () => {
+    await draft.keep();
     editor.change(graphOf(old.data), `back to version ${version}`);
     onDone();
   };
@@ -88,7 +97,7 @@ function Comparison({ editor, version, onDone }: { editor: Editor; version: numb
             : `Version ${version} is what is on the screen`}
         </p>
         {changes.length > 0 && (
-          <button type="button" className="rev-button" onClick={restore}>
+          <button type="button" className="rev-button" onClick={() => void restore()}>
             Go back to it
           </button>
         )}

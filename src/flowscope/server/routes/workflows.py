@@ -1,8 +1,9 @@
-"""The library of workflows: every save a version, and nobody's save lost."""
+"""The library of workflows: versions, drafts that become versions, and nobody's save lost."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -38,8 +39,13 @@ routes = router("workflows")
 
 MOST_IMPORTED = 1_000
 
+_TAG = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+
 Version = Annotated[int, Path(ge=1, lt=1 << 53)]
 Activate = Annotated[bool, Query(description="Have it run from now on, if it can")]
+GoingOn = Annotated[
+    bool, Query(alias="draft", description="More will follow: the next save of the same sitting takes its place")
+]
 
 _DOCUMENT: dict[str, Any] = {
     "requestBody": {
@@ -137,9 +143,10 @@ async def save_workflow(
     services: Served,
     workflow_id: Id,
     activate: Activate = True,
+    going_on: GoingOn = False,
     if_match: Annotated[str | None, Header(alias="if-match")] = None,
 ) -> Response:
-    """Save another version. `If-Match` holds the `ETag` of the version it was made from, or `*`; without it only a new
+    """Save another version, or a draft anew. `If-Match` holds the `ETag` of the version it was made from, or `*`; without it only a new
     workflow can be saved."""
     draft = await _draft(request, services, checked_id(workflow_id))
     expected = _expected(if_match, workflow_id)
@@ -154,7 +161,9 @@ async def save_workflow(
             raise Refusal(428, "VERSION_NEEDED", message) from None
         return await _answer(services, created, 201)
     try:
-        stored = await asyncio.to_thread(services.library.save, draft, expected=expected, activate=activate, by=by)
+        stored = await asyncio.to_thread(
+            services.library.save, draft, expected=expected, activate=activate, by=by, going_on=going_on
+        )
     except WorkflowNotFound:
         raise Refusal(412, "VERSION_CONFLICT", f"There is no workflow {workflow_id} to change") from None
     await services.triggers.refresh(workflow_id)
@@ -189,6 +198,7 @@ async def list_versions(
             "valid": row.valid,
             "savedAt": iso(row.saved_at),
             "savedBy": row.saved_by,
+            "draft": row.draft,
         }
         for row in rows[:limit]
     ]
@@ -241,17 +251,17 @@ def _by(request: Request) -> str:
 
 
 def _etag(stored: StoredWorkflow) -> str:
-    return f'"{stored.version}"'
+    return f'"{stored.tag}"'
 
 
-def _expected(if_match: str | None, workflow_id: str) -> int | None:
-    """The version in an `If-Match`; None for any."""
+def _expected(if_match: str | None, workflow_id: str) -> str | None:
+    """The tag in an `If-Match`; None for any."""
     if if_match is None or if_match.strip() == "*":
         return None
     text = if_match.strip().removeprefix("W/").strip('"')
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
+    if not _TAG.fullmatch(text):
         raise Refusal(412, "VERSION_CONFLICT", f'If-Match must be the ETag of workflow {workflow_id}, such as "3"')
-    return int(text)
+    return text
 
 
 async def _answer(services: Services, stored: StoredWorkflow, status: int = 200) -> Response:
