@@ -24,12 +24,28 @@ interface Place {
 export interface Shape {
   readonly places: readonly Place[];
   readonly numbers: ReadonlyMap<string, number>;
+  /** Numbers, each after those that lead to it. */
+  readonly order: readonly number[];
 }
 
-export function shapeOf(
-  graph: { readonly nodes: readonly WorkflowNode[]; readonly edges: readonly WorkflowEdge[] },
-  roleOf: (type: string) => string | undefined,
-): Shape {
+export interface Graph {
+  readonly nodes: readonly WorkflowNode[];
+  readonly edges: readonly WorkflowEdge[];
+}
+
+/** Whether two graphs have the same shape for certain: nodes may have been moved. */
+export function isAlike(one: Graph, other: Graph): boolean {
+  return (
+    one.edges === other.edges &&
+    one.nodes.length === other.nodes.length &&
+    one.nodes.every((node, n) => {
+      const { id, data, parentId } = other.nodes[n];
+      return node.id === id && node.data === data && node.parentId === parentId;
+    })
+  );
+}
+
+export function shapeOf(graph: Graph, roleOf: (type: string) => string | undefined): Shape {
   const places = graph.nodes
     .filter((node) => node.parentId === undefined)
     .map(({ id, data: { type, config } }): Place => {
@@ -51,10 +67,24 @@ export function shapeOf(
     if (source === undefined || target === undefined) continue;
     const handle = (edge.sourceHandle || "output").replace(/^output_(?=.)/, "");
     const { routes } = places[source];
-    routes.set(handle, [...(routes.get(handle) ?? []), target]);
+    const targets = routes.get(handle);
+    if (targets) targets.push(target);
+    else routes.set(handle, [target]);
     places[target].edges += 1;
   }
-  return { places, numbers };
+  return { places, numbers, order: inOrder(places) };
+}
+
+function inOrder(places: readonly Place[]): number[] {
+  const left = places.map((place) => place.edges);
+  const order = [...places.keys()].filter((n) => !left[n]);
+  for (const n of order)
+    for (const targets of places[n].routes.values())
+      for (const target of targets) {
+        left[target] -= 1;
+        if (!left[target]) order.push(target);
+      }
+  return order;
 }
 
 /** One run of a node: since when it was due, and whose end that came from (-1 for nobody's). */

@@ -106,9 +106,10 @@ function pathOf(history: History, causes: Causes, told: readonly (Told | undefin
 }
 
 function slackOf(causes: Causes, told: readonly (Told | undefined)[], end: number): number[] {
-  const { places } = causes.shape;
+  const { places, order } = causes.shape;
   const slack: number[] = places.map(() => 0);
-  for (const n of inOrder(causes).reverse()) {
+  for (let at = order.length - 1; at >= 0; at -= 1) {
+    const n = order[at];
     const node = told[n];
     if (!node) continue;
     let least = end - node.end;
@@ -122,19 +123,6 @@ function slackOf(causes: Causes, told: readonly (Told | undefined)[], end: numbe
     slack[n] = Math.max(0, least);
   }
   return slack;
-}
-
-/** The nodes, each after those that lead to it. */
-function inOrder({ shape: { places } }: Causes): number[] {
-  const left = places.map((place) => place.edges);
-  const order = [...places.keys()].filter((n) => !left[n]);
-  for (const n of order)
-    for (const targets of places[n].routes.values())
-      for (const target of targets) {
-        left[target] -= 1;
-        if (!left[target]) order.push(target);
-      }
-  return order;
 }
 
 function workOf(attempts: readonly Attempt[], end: number): number {

@@ -35,7 +35,7 @@ export function LaneBars({ lane, timed, window, width, now, stale }: LaneBarsPro
           return (
             <i
               key={`${attempt.attempt}/${segment.kind}/${segment.from}`}
-              className={`rev-bar rev-bar-${segment.kind} rev-bar-${LOOKS[attempt.status]}`}
+              className={`rev-bar rev-bar-${segment.kind === "run" ? `run rev-bar-${LOOKS[attempt.status]}` : segment.kind}`}
               data-open={!segment.to && !stale}
               title={titleOf(attempt, segment, now)}
               style={{ left: bar.x, width: bar.width }}

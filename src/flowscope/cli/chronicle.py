@@ -189,6 +189,8 @@ def _member(member: Member, family: Family) -> Text:
     row, look = member.row, LOOKS[member.row.status]
     how = member.origin + (f" from {member.fork_from}" if member.fork_from else "")
     how += f" to {member.until}" if member.until else ""
+    how += ", other input" if member.new_input else ""
+    how += f", other {', '.join(member.changed[:3])}{' …' if len(member.changed) > 3 else ''}" if member.changed else ""
     here = "bold" if row.execution_id == family.execution_id else ""
     return Text.assemble(
         (f"{look.icon} ", look.colour), (row.execution_id, here), (f"  {row.status}", look.colour), (f"  {how}", "dim")

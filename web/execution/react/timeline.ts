@@ -1,15 +1,10 @@
 /** Where the time of a run went, for React: what its events caused is worked out once, as they come. */
 
 import { useMemo, useRef } from "react";
-import type { NodeType, WorkflowEdge, WorkflowNode } from "../../protocol/document.ts";
-import { Causes, shapeOf } from "../causes.ts";
+import type { NodeType } from "../../protocol/document.ts";
+import { Causes, type Graph, isAlike, type Shape, shapeOf } from "../causes.ts";
 import type { RunHistory } from "../run-history.ts";
 import { type Timeline, timelineOf } from "../timeline.ts";
-
-interface Graph {
-  readonly nodes: readonly WorkflowNode[];
-  readonly edges: readonly WorkflowEdge[];
-}
 
 /** `version` is the history's; `now`, until when what has not ended goes on. */
 export function useTimeline(
@@ -19,7 +14,10 @@ export function useTimeline(
   version: number,
   now: number,
 ): Timeline {
-  const shape = useMemo(() => shapeOf(graph, (type) => catalogue.get(type)?.role), [graph, catalogue]);
+  const drawn = useRef<{ graph: Graph; shape: Shape } | null>(null);
+  if (!drawn.current || !isAlike(drawn.current.graph, graph))
+    drawn.current = { graph, shape: shapeOf(graph, (type) => catalogue.get(type)?.role) };
+  const { shape } = drawn.current;
   const known = useRef<{ history: RunHistory; causes: Causes; taken: number } | null>(null);
   if (known.current?.history !== history || known.current.causes.shape !== shape)
     known.current = { history, causes: new Causes(shape), taken: 0 };

@@ -1,6 +1,6 @@
 /** The family of a run: what it was taken up from and what was taken up from it, drawn as a tree; a click goes to a run. */
 
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { GitCompareArrows, GitFork } from "lucide-react";
 import { Popover } from "radix-ui";
@@ -12,7 +12,7 @@ import { ago, count, duration, growing } from "../../theme/format.ts";
 import { RunBadge, StatusIcon } from "../../theme/status.tsx";
 import { useCommands } from "../commands.ts";
 import { useServices } from "../services.tsx";
-import { type Branch, branchesOf, differencesOf, familyOf, originOf } from "./family.ts";
+import { type Branch, branchesOf, differencesOf, type FamilyTree, familyOf, originOf } from "./family.ts";
 
 interface FamilyMenuProps {
   readonly executionId: string;
@@ -26,11 +26,16 @@ interface FamilyMenuProps {
 export function FamilyMenu({ executionId, graph, open, setOpen }: FamilyMenuProps) {
   const { api, config, runs } = useServices();
   const navigate = useNavigate();
+  const queries = useQueryClient();
   const pace = Math.max(500, config.ui.refreshInterval);
   const family = useQuery({
     queryKey: ["family", executionId],
     queryFn: () => familyOf(api, executionId),
-    placeholderData: keepPreviousData,
+    placeholderData: () =>
+      queries
+        .getQueriesData<FamilyTree>({ queryKey: ["family"] })
+        .map(([, known]) => known)
+        .findLast((known) => known?.members.some((member) => member.executionId === executionId)),
     refetchInterval: ({ state: { data } }) => {
       const going = data?.members.some((member) => !hasEnded(member.status)) ?? false;
       return going || open ? pace : 10 * pace;
