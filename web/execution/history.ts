@@ -128,12 +128,12 @@ export class History {
         return;
       case "NodeFailed":
         lane.end("error", at, messageOf(event));
-        if (event.retryAt) lane.again(attempt + 1, "backoff", at, "", Number(event.retryAt));
+        if (event.retryAt) lane.begin(attempt + 1, "backoff", at, "", Number(event.retryAt));
         return;
       case "NodeLost":
         lane.end("lost", at);
-        if (event.outcome === "ask") lane.again(attempt + 1, "wait", at, "an answer, whether to run again");
-        else lane.again(attempt + 1, "queue", at);
+        if (event.outcome === "ask") lane.begin(attempt + 1, "wait", at, "an answer, whether to run again");
+        else lane.begin(attempt + 1, "queue", at);
     }
   }
 

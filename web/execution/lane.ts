@@ -62,7 +62,7 @@ export class Lane {
 
   start(number: number, at: number): void {
     const open = this.open;
-    if (!open) return this.#begin(number, "run", at);
+    if (!open) return this.begin(number, "run", at);
     const { last } = this;
     if (last?.kind === "backoff") this.turn("queue", Math.min(Math.max(last.until, last.from), at));
     open.attempt = number;
@@ -89,11 +89,6 @@ export class Lane {
     open.text = text;
   }
 
-  /** There is to be another attempt: it is waited for, or stands in the queue. */
-  again(number: number, kind: SegmentKind, at: number, text = "", until = 0): void {
-    this.#begin(number, kind, at, text, until);
-  }
-
   /** The process had ended `before`, and another took over. */
   resume(before: number, at: number): void {
     const { open, last } = this;
@@ -102,7 +97,8 @@ export class Lane {
     this.turn(last.kind, at);
   }
 
-  #begin(number: number, kind: SegmentKind, at: number, text = "", until = 0): void {
+  /** An attempt begins, as what comes before it does: a back-off, a queue. */
+  begin(number: number, kind: SegmentKind, at: number, text = "", until = 0): void {
     this.attempts.push({
       attempt: number,
       status: "running",

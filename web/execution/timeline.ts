@@ -30,7 +30,7 @@ export interface Timeline {
 export function timelineOf(history: History, causes: Causes, now: number): Timeline {
   const { places } = causes.shape;
   const end = history.endedAt || Math.max(now, history.lastAt);
-  const told = causes.due.map((due, n) => due && told1(history, places[n].id, due.at, end));
+  const told = causes.due.map((due, n) => due && toldOf(history, places[n].id, due.at, end));
   const path = pathOf(history, causes, told);
   const onPath = new Set(path);
   const slack = slackOf(causes, told, end);
@@ -44,19 +44,13 @@ export function timelineOf(history: History, causes: Causes, now: number): Timel
 
 type Told = Pick<TimedNode, "nodeId" | "status" | "due" | "end" | "attempts">;
 
-function told1(history: History, nodeId: string, due: number, end: number): Told {
+function toldOf(history: History, nodeId: string, due: number, end: number): Told {
   const lane = history.lanes.get(nodeId);
   if (lane?.instead) return { nodeId, status: lane.instead.status, due, end: lane.ended, attempts: [] };
   if (!lane?.attempts.length) {
-    const waits = history.endedAt ? [] : [{ attempt: 1, status: "running", text: "" } as const];
-    const attempts = waits.map((one) => ({ ...one, segments: queueOf(history, due, 0) }));
-    return {
-      nodeId,
-      status: attempts.length ? "running" : "",
-      due,
-      end: attempts.length ? end : due,
-      attempts,
-    };
+    if (history.endedAt) return { nodeId, status: "", due, end: due, attempts: [] };
+    const waits: Attempt = { attempt: 1, status: "running", segments: queueOf(history, due, 0), text: "" };
+    return { nodeId, status: "running", due, end, attempts: [waits] };
   }
   const { attempts } = lane;
   const first = attempts[0];
