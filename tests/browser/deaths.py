@@ -126,7 +126,7 @@ def _retried(house: House, page: Page, execution_id: str, report: Report) -> str
     page.get_by_role("menuitem", name="Retry from where it failed").click()
     dialog = page.get_by_role("dialog", name="Retry from where it failed")
     start = dialog.get_by_role("button", name="Start")
-    expect(dialog).to_contain_text("A new run.")
+    expect(dialog).to_contain_text("A new run:")
     if dialog.get_by_role("checkbox").count():
         dialog.get_by_role("checkbox").check()
     start.click()

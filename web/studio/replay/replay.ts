@@ -83,14 +83,18 @@ export function useReplay(
     }, LOOK_EVERY);
     return () => clearInterval(timer);
   }, [api, id, playing]);
+  const last = useRef(0);
   const command = useCallback(
     (said: ReplayCommand) => {
       if (!id) return;
+      last.current += 1;
+      const own = last.current;
+      // The next step is made from where this one leads, also if it comes before the answer; and what was overtaken is not heard.
+      setState((known) => known && { ...known, ...said });
       api
         .send<ReplayState>("POST", `/api/replays/${encodeURIComponent(id)}`, said)
-        .then(setState, (failed) => {
-          setError(failed instanceof ApiError ? failed.message : String(failed));
-        });
+        .then((answer) => own === last.current && setState(answer))
+        .catch((failed) => setError(failed instanceof ApiError ? failed.message : String(failed)));
     },
     [api, id],
   );
