@@ -75,21 +75,26 @@ export function useReplay(
     };
   }, [api, executionId, wanted]);
   const id = state?.replayId;
+  /** How many commands there were: what was overtaken by one is not heard. */
+  const last = useRef(0);
   const playing = state?.playing ?? false;
   useEffect(() => {
     if (!id || !playing) return;
     const timer = setInterval(() => {
-      api.get<ReplayState>(`/api/replays/${encodeURIComponent(id)}`).then(setState, () => {});
+      const before = last.current;
+      api.get<ReplayState>(`/api/replays/${encodeURIComponent(id)}`).then(
+        (answer) => before === last.current && setState(answer),
+        () => {},
+      );
     }, LOOK_EVERY);
     return () => clearInterval(timer);
   }, [api, id, playing]);
-  const last = useRef(0);
   const command = useCallback(
     (said: ReplayCommand) => {
       if (!id) return;
       last.current += 1;
       const own = last.current;
-      // The next step is made from where this one leads, also if it comes before the answer; and what was overtaken is not heard.
+      // The next step is made from where this one leads, also if it comes before the answer.
       setState((known) => known && { ...known, ...said });
       api
         .send<ReplayState>("POST", `/api/replays/${encodeURIComponent(id)}`, said)
