@@ -86,6 +86,8 @@ export class History {
       this.lanes.set(nodeId, lane);
     }
     lane.events.push(this.events.length - 1);
+    if (event.type === "NodeFailed" && event.retryAt)
+      lane.failures.set(path, (lane.failures.get(path) ?? 0) + 1);
     if (event.type.startsWith("Iteration")) iteration(event, lane, path, at);
     else if (path) this.#inBody(event, lane, path, at);
     else this.#attempt(event, lane, at);
@@ -165,15 +167,17 @@ export class History {
 
 function iteration(event: JournalEvent, lane: Lane, path: string, at: number): void {
   lane.spans ??= new Spans();
-  const own = iterationPath(path, lane.nodeId, Number(event.index ?? 0));
+  const own = iterationPath(path, lane, Number(event.index ?? 0));
   if (event.type === "IterationStarted") lane.spans.begin(own, at);
   else if (event.type === "IterationFailed") lane.spans.end(own, at, ERROR);
   else lane.spans.end(own, at, SUCCESS);
 }
 
-/** `outer[3].inner[5]` */
-export function iterationPath(path: string, nodeId: string, index: number): string {
-  return path ? `${path}.${nodeId}[${index}]` : `${nodeId}[${index}]`;
+/** `outer[3].inner[5]`; of a container's second attempt `outer#2[0]`. */
+function iterationPath(path: string, { nodeId, failures }: Lane, index: number): string {
+  const attempt = 1 + (failures.get(path) ?? 0);
+  const step = `${nodeId.replace(/[%[\]#]/g, encodeURIComponent)}${attempt > 1 ? `#${attempt}` : ""}[${index}]`;
+  return path ? `${path}.${step}` : step;
 }
 
 /** Why something failed, in the words of the error. */

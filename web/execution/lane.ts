@@ -42,6 +42,8 @@ export class Lane {
   ended = 0;
   /** Its place in the order of first starts; 0 for one that never began. */
   order = 0;
+  /** How often it has failed and was tried again, by path. */
+  readonly failures = new Map<string, number>();
   /** Numbers into the history's events. */
   readonly events: number[] = [];
 

@@ -70,6 +70,13 @@ describe("where the time went, with the vectors that Python is checked with", ()
     expect(told.criticalPath).toEqual(timeline.criticalPath);
     expect(told.work).toBeCloseTo(timeline.work, 3);
     expect(history.stops.map(({ from, to, epoch }) => [from, to, epoch])).toEqual(timeline.stops);
+    // What ran in an iteration is found by the path that its container tells.
+    const iterations = new Set<string>();
+    for (const lane of history.lanes.values())
+      if (lane.events.some((n) => history.events[n].type.startsWith("Iteration")))
+        for (const path of lane.spans?.paths ?? []) iterations.add(path);
+    const inside = vector.events.filter(({ type, path }) => type === "NodeStarted" && path);
+    expect(inside.filter(({ path }) => !iterations.has(path!))).toEqual([]);
     expect(history.endedAt !== 0).toBe(timeline.ended);
   });
 });

@@ -88,12 +88,12 @@ export function FamilyMenu({ executionId, graph, open, setOpen }: FamilyMenuProp
       <Popover.Trigger asChild>
         <button
           type="button"
-          className="rev-button max-sm:px-2"
+          className="rev-button max-sm:w-[30px] max-sm:px-0"
           aria-label={`${count(members.length, "run")} in this family`}
           title="What this run was taken up from, and what was taken up from it"
         >
           <GitFork size={14} aria-hidden />
-          <span>
+          <span className="max-sm:hidden">
             {members.length}
             <span className="max-lg:hidden"> runs</span>
           </span>
