@@ -7,7 +7,7 @@ import { openCommandMenu } from "./command-menu.tsx";
 
 export function TopBar({ children, actions }: { children: ReactNode; actions?: ReactNode }) {
   return (
-    <header className="flex h-12 shrink-0 items-center gap-3 border-b border-line bg-panel px-4">
+    <header className="flex h-12 shrink-0 items-center gap-3 border-b border-line bg-panel px-4 max-sm:gap-1.5 max-sm:px-2">
       <div className="flex min-w-0 flex-1 items-center gap-3">{children}</div>
       <button
         type="button"
