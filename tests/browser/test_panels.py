@@ -221,3 +221,38 @@ def test_a_phone_shows_the_runs_without_scrolling_sideways(visit: Visit, run: st
     page.goto("/runs")
     expect(page.get_by_role("table", name="Runs").get_by_role("link")).to_have_count(1)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_of_many_iterations_only_those_that_are_seen_are_read(visit: Visit, house: House) -> None:
+    house.store(
+        graph(
+            "many",
+            [
+                one("go", "manual_trigger", "Go"),
+                one("each", "map", "Each", onItemError="collect", concurrency=50),
+                one("check", "simulate", "Check", parent="each", fail="{{ item == 1234 }}"),
+            ],
+            "go > each",
+        )
+    )
+    body = {"workflowId": "many", "input": {"items": list(range(2_000))}}
+    run = house.ask("/api/executions", body)["executionId"]
+    house.follow(run)
+    visitor = visit()
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url) if "/iterations?" in request.url else None)
+    page = visitor.page
+    page.goto(f"/runs/{run}?node=each")
+    page.get_by_role("tab", name="Iterations").click()
+    inspector = page.get_by_role("complementary", name="Inspector")
+    expect(inspector.get_by_role("option", name="each[0]")).to_be_visible()
+    assert len(asked) <= 3, asked
+    page.get_by_role("listbox", name="Iterations").focus()
+    page.keyboard.press("End")
+    expect(inspector.get_by_role("option", name="each[1999]")).to_be_visible()
+    assert len(asked) <= 5, asked
+    inspector.get_by_role("button", name="Failed", exact=True).click()
+    expect(inspector.get_by_role("option")).to_have_count(1)
+    inspector.get_by_role("option", name="each[1234]").click()
+    expect(inspector.get_by_role("heading", name="Check")).to_be_visible()
+    expect(inspector).to_contain_text("each[1234]")

@@ -156,6 +156,14 @@ async def test_iterations_are_paged_and_their_payloads_can_be_had(server: Client
     assert [one["index"] for one in page["iterations"]] == [0, 1, 2]
     rest = (await server.get(f"{address}/each/iterations", params={"after": page["nextAfter"]})).json()
     assert [(one["index"], one["status"]) for one in rest["iterations"]] == [(3, "success"), (4, "success")]
+    some = (await server.get(f"{address}/each/iterations", params={"offset": 1, "limit": 2, "cells": 2})).json()
+    assert ([one["index"] for one in some["iterations"]], some["count"]) == ([1, 2], 5)
+    assert (some["begun"], some["ended"], some["failed"], some["strip"]) == (5, 5, 0, ["success", "success"])
+    assert (await server.get(f"{address}/each/iterations", params={"status": "error"})).json()["count"] == 0
+    events = (await server.get(f"/api/executions/{response.json()['executionId']}/events")).json()["events"]
+    begun = next(event["seq"] for event in events if event["type"] == "IterationStarted")
+    past = (await server.get(f"{address}/each/iterations", params={"seq": begun})).json()
+    assert (past["begun"], past["ended"]) == (1, 0)
     path = rest["iterations"][0]["path"]
     assert (await server.get(f"{address}/double/input", params={"path": path})).json() == {"n": 3}
     assert (await server.get(f"{address}/double/output", params={"path": path})).json() == {"n": 6}

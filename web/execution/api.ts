@@ -56,6 +56,37 @@ export interface ExecutionRow {
   readonly seq: number;
 }
 
+export interface IterationsQuery {
+  /** The container's own, where it is itself in a body. */
+  readonly path: string;
+  readonly seq: number;
+  readonly status: "" | "error";
+  readonly offset: number;
+  readonly limit: number;
+  /** The most entries of `strip`. */
+  readonly cells: number;
+}
+
+export interface IterationRow {
+  readonly index: number;
+  readonly path: string;
+  readonly status: "running" | "success" | "error" | "skipped";
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly error?: string;
+}
+
+export interface IterationsPage {
+  readonly iterations: readonly IterationRow[];
+  /** How many there are with that status. */
+  readonly count: number;
+  readonly begun: number;
+  readonly ended: number;
+  readonly failed: number;
+  /** All in order, each entry the worst of its share; empty where none has begun. */
+  readonly strip: readonly (IterationRow["status"] | "")[];
+}
+
 export interface ExecutionNode {
   readonly nodeId: string;
   readonly nodeName: string;
@@ -222,9 +253,10 @@ export class Api {
     `/api/executions/${part(id)}/nodes/${part(nodeId)}/${which}${query({ path, seq: seq || "" })}`;
   nodePayload = (id: string, nodeId: string, which: "input" | "output", path = "") =>
     this.#get<Json>(`/api/executions/${part(id)}/nodes/${part(nodeId)}/${which}${query({ path })}`);
-  iterations = (id: string, nodeId: string, after = -1, path = "") =>
-    this.#get<{ iterations: JsonObject[]; nextAfter?: number }>(
-      `/api/executions/${part(id)}/nodes/${part(nodeId)}/iterations${query({ after, path })}`,
+  /** A page of a container's iterations, without the first `offset`; as they were after event `seq`, if that is given. */
+  iterations = (id: string, nodeId: string, page: IterationsQuery) =>
+    this.#get<IterationsPage>(
+      `/api/executions/${part(id)}/nodes/${part(nodeId)}/iterations${query({ ...page, seq: page.seq || "" })}`,
     );
   lines = (id: string, after = 0) =>
     this.#get<{ lines: JsonObject[]; nextOffset: number }>(

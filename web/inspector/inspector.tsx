@@ -28,8 +28,9 @@ import "../timeline/timeline.css";
 import { AnswerPanel } from "./answer-panel.tsx";
 import { AttemptsPanel } from "./attempts-panel.tsx";
 import { ErrorPanel } from "./error-panel.tsx";
-import { Iterations, RunPicker, usePath } from "./iterations.tsx";
+import { Iterations } from "./iterations.tsx";
 import { PayloadPanel } from "./payload-panel.tsx";
+import { RunPicker, usePath } from "./run-picker.tsx";
 import { WhyPanel } from "./why-panel.tsx";
 
 const Settings = lazy(async () => ({ default: (await import("./settings/settings.tsx")).Settings }));
@@ -79,7 +80,7 @@ function NodeInspector(props: NodePanelProps) {
   const running = row?.code === RUNNING || (run !== null && !hasEnded(run.status));
   const clock = useNow(pace, running && !stale, skew);
   const now = history?.endedAt || Math.max(props.source ? 0 : clock, history?.lastAt ?? 0);
-  const tabs = tabsOf(editor.readOnly, row, kind?.role === "container" && Boolean(lane?.spans));
+  const tabs = tabsOf(editor.readOnly, row, kind?.role === "container" && row !== null && row.total > 0);
   const [chosen, choose] = useState<Tab | null>(null);
   const tab = chosen && tabs.includes(chosen) ? chosen : firstOf(tabs, row);
   return (
@@ -188,7 +189,7 @@ function DataPanel(props: DataPanelProps) {
     case "Output": {
       const which = tab === "Input" ? "input" : "output";
       const spans = path ? history?.lanes.get(node.id)?.spans : null;
-      const code = spans ? spans.codes[spans.indexOf(path)] : row.code;
+      const code = spans?.codes[spans.indexOf(path)] ?? row.code;
       return (
         <PayloadPanel
           api={api}
@@ -218,14 +219,17 @@ function DataPanel(props: DataPanelProps) {
       );
     case "Iterations":
       return (
-        history && (
-          <Iterations
-            spans={history.lanes.get(node.id)?.spans ?? null}
-            version={version}
-            now={now}
-            choose={(chosen) => openBody(props, chosen)}
-          />
-        )
+        <Iterations
+          api={api}
+          executionId={from.executionId}
+          nodeId={node.id}
+          path={path}
+          seq={from.seq}
+          stamp={`${row.code}/${row.attempt}/${row.total}/${row.done}/${row.failed}`}
+          pace={props.pace}
+          now={now}
+          choose={(chosen) => openBody(props, chosen)}
+        />
       );
     case "Settings":
       return null;

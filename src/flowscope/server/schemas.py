@@ -121,6 +121,11 @@ class Iterations(Shape):
     execution_id: str
     node_id: str
     iterations: list[dict[str, Any]]
+    count: int
+    begun: int
+    ended: int
+    failed: int
+    strip: list[str]
     next_after: int | None = None
 
 

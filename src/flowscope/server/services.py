@@ -30,6 +30,7 @@ from flowscope.orchestrator.state_manager import ExecutionStateManager
 from flowscope.server.credentials import PRINCIPAL, Credentials, Tickets
 from flowscope.server.histories import Histories
 from flowscope.server.inbox import Inbox
+from flowscope.server.iterations import IterationTables
 from flowscope.server.limits import RateLimit
 from flowscope.server.links import Links
 from flowscope.server.metrics import Metrics
@@ -91,6 +92,7 @@ class Services:
             standing=self.engine.orchestrator.standing,
         )
         self.histories = Histories(self.engine)
+        self.iterations = IterationTables(self.engine.store)
         self.metrics = Metrics(self.engine.orchestrator.statistics, self._viewers)
         self.reporters = Reporters(self.engine, settings.report_silence_ms)
         self.retainer = Retainer(self.engine.store, self.engine.orchestrator.clock, settings.keep)

@@ -41,7 +41,8 @@ export function useHistory(
   const seq = source?.seq;
   useEffect(() => {
     if (!store || !whole) return;
-    const follow = () => whole.want(seq ?? store.cursor);
+    // How things are comes first: how they came to be can be long, and would be in its way.
+    const follow = () => (seq !== undefined || store.cursor >= 0) && whole.want(seq ?? store.cursor);
     follow();
     return store.subscribeRun(follow);
   }, [store, whole, seq]);

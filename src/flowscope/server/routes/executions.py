@@ -11,7 +11,6 @@ import msgspec
 from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from flowscope.execution.events import IterationAdopted, IterationFailed, IterationStarted, IterationSucceeded
 from flowscope.live.sse import HEADERS, MEDIA_TYPE, last_event_id
 from flowscope.orchestrator.ports import ExecutionQuery
 from flowscope.server import schemas
@@ -210,35 +209,28 @@ async def get_iterations(
     node_id: Id,
     path: Annotated[str, Query(max_length=4_000, description="The container's own, where it is itself in a body")] = "",
     after: Annotated[int, Query(ge=-1, lt=1 << 53)] = -1,
+    offset: Annotated[int, Query(ge=0, lt=1 << 53, description="Leave out so many")] = 0,
+    status: Annotated[Literal["", "running", "success", "error", "skipped"], Query()] = "",
+    cells: Annotated[int, Query(ge=0, le=1_000, description="The most entries of `strip`")] = 0,
+    seq: Annotated[int, Query(ge=0, lt=1 << 53, description="As it was after this event; 0: as it is")] = 0,
     limit: Limit = 100,
 ) -> Response:
-    """The iterations of a container with an index beyond `after`, by index; of a repeated attempt the latest."""
+    """The iterations of a container with an index beyond `after`, by index; of a repeated attempt the latest. `count` is how
+    many there are with that `status`; `strip` tells of all, each entry the worst of its share."""
     await services.histories.row(execution_id)
-    events = await services.histories.events(execution_id)
-    found: dict[int, dict[str, Any]] = {}
-    kinds = (IterationStarted, IterationSucceeded, IterationFailed, IterationAdopted)
-    for event in events:
-        if not isinstance(event, kinds) or event.node_id != node_id or event.path != path or event.index <= after:
-            continue
-        if isinstance(event, IterationStarted):
-            inside = f"{path}.{node_id}[{event.index}]" if path else f"{node_id}[{event.index}]"
-            found[event.index] = {
-                "index": event.index, "path": inside, "status": "running", "startedAt": iso(event.at),
-            }  # fmt: skip
-            continue
-        entry = found.setdefault(event.index, {"index": event.index})
-        entry["finishedAt"] = iso(event.at)
-        error = None if isinstance(event, IterationSucceeded) else event.error
-        entry["status"] = "success" if error is None else "error"
-        if error is not None:
-            entry["error"] = error.message
-        if isinstance(event, IterationAdopted):
-            entry["detail"] = "kept"
-    chosen = [found[index] for index in sorted(found)[:limit]]
-    body: dict[str, Any] = {"executionId": execution_id, "nodeId": node_id, "iterations": chosen}
-    if len(found) > limit:
-        body["nextAfter"] = chosen[-1]["index"]
-    return JsonResponse(body)
+    found = await asyncio.to_thread(
+        services.iterations.page,
+        execution_id,
+        node_id,
+        path,
+        upto=seq,
+        cells=cells,
+        after=after,
+        offset=offset,
+        status=status,
+        limit=limit,
+    )
+    return JsonResponse({"executionId": execution_id, "nodeId": node_id, **found})
 
 
 # --- payloads by reference ---
