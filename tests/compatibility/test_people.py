@@ -240,6 +240,8 @@ async def test_what_is_filled_in_is_checked(server: Client) -> None:
     page = await server.post(address, data=bad, headers=PAGE)
     assert page.status_code == 400 and page.text.count('aria-invalid="true"') == 4 and 'value="nobody"' in page.text
     assert (await server.get("/api/waiting?kind=form")).json()["total"] == 1
+    assert (await server.get("/api/waiting?kind=form")).json()["waiting"][0]["title"] == "Where to?"
+    assert (await server.get("/api/waiting?executionId=another")).json()["total"] == 0
 
 
 async def test_a_form_sent_twice_counts_once(server: Client) -> None:

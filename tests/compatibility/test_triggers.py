@@ -258,6 +258,7 @@ async def test_what_rests_is_listed_too_and_how_the_last_run_went(server: Client
         ("leave", "fill", False, "/api/form-trigger/leave/fill"),
         ("night", "nightly", False, None),
     ]
+    assert (found[2]["cron"], found[2]["timezone"]) == ("30 2 * * *", "UTC")
     await server.until(found[0]["lastExecutionId"], "success")
     (one,) = (await server.get("/api/triggers?all=true&workflowId=flow")).json()["triggers"]
     assert (one["lastStatus"], one["fired"]) == ("success", 1)

@@ -120,7 +120,19 @@ export interface Config {
   readonly authentication: boolean;
   readonly ui: { refreshInterval: number; animationEnabled: boolean; colorTheme: "dynamic" | "static" };
   readonly websocket: { path: string; heartbeatInterval: number };
-  readonly limits: { definitionBytes: number };
+  readonly worker: { concurrency: number; timeout: number; retryAttempts: number };
+  readonly limits: {
+    bodyBytes: number;
+    definitionBytes: number;
+    jsonDepth: number;
+    requestsPerSecond: number;
+  };
+}
+
+/** Who is here; without keys it is anybody on this machine, with no name. */
+export interface Session {
+  readonly name: string;
+  readonly scope: "viewer" | "editor" | "admin";
 }
 
 /** An event of the journal: `type`, `seq`, `at` (epoch milliseconds), and what the type says. */
@@ -279,7 +291,7 @@ export class Api {
 
   /** Gives the key once; the server's cookie stands for it from then on. */
   signIn = (key: string) =>
-    this.#send<{ name: string; scope: string }>("POST", "/api/session", undefined, {
+    this.#send<Session>("POST", "/api/session", undefined, {
       authorization: `Bearer ${key}`,
     });
   signOut = () => this.#send<null>("DELETE", "/api/session");
@@ -291,8 +303,21 @@ export class Api {
     return this.#get<Body>(path);
   }
 
-  send<Body>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<Body> {
-    return this.#send<Body>(method, path, body);
+  /** GET what is no JSON. */
+  async text(path: string): Promise<string> {
+    const response = await fetch(this.base + path, { credentials: "same-origin" }).catch(() => null);
+    if (!response) throw new ApiError(0, "UNREACHABLE", "The server cannot be reached. Is it running?", {});
+    if (!response.ok) throw this.#refusal(response.status, await response.json().catch(() => null));
+    return response.text();
+  }
+
+  send<Body>(
+    method: "POST" | "PUT" | "PATCH" | "DELETE",
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Body> {
+    return this.#send<Body>(method, path, body, headers);
   }
 
   /** A payload, unless it is larger than `most` bytes: then how it begins, and how large it is where that is told. */

@@ -6,6 +6,7 @@ import { Command as Menu } from "cmdk";
 import { useMemo, useState } from "react";
 import { type Command, commandsNow } from "./commands.ts";
 import { useServices } from "./services.tsx";
+import { SECTIONS } from "./settings/sections.ts";
 
 const MOST = 60;
 
@@ -69,6 +70,20 @@ function usePages(): readonly Command[] {
         run: () => void navigate({ to: "/workflows" }),
       },
       { id: "page:runs", title: "Runs", group: "Go to", run: () => void navigate({ to: "/runs" }) },
+      {
+        id: "page:waiting",
+        title: "Waiting",
+        group: "Go to",
+        words: "inbox approvals forms questions",
+        run: () => void navigate({ to: "/waiting" }),
+      },
+      ...SECTIONS.map(({ id, title, words }) => ({
+        id: `page:settings:${id}`,
+        title: `Settings: ${title}`,
+        group: "Go to",
+        words,
+        run: () => void navigate({ to: "/settings/$section", params: { section: id } }),
+      })),
       ...(data?.workflows ?? []).map((row) => ({
         id: `workflow:${row.id}`,
         title: row.name || row.id,

@@ -7,6 +7,7 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
+import type { WaitingKind } from "../inspector/answers/waiting.ts";
 import { Broken } from "./broken.tsx";
 import { filtersOf } from "./runs/filters.ts";
 import { Shell } from "./shell.tsx";
@@ -70,6 +71,29 @@ const runs = createRoute({
   component: lazyRouteComponent(() => import("./pages/runs-page.tsx"), "RunsPage"),
 });
 
+/** What waits for people; `kind`: only that. */
+const waiting = createRoute({
+  getParentRoute: () => root,
+  path: "/waiting",
+  validateSearch: ({ kind }: Record<string, unknown>): { kind?: WaitingKind } =>
+    kind === "approval" || kind === "form" || kind === "signal" || kind === "ask" ? { kind } : {},
+  component: lazyRouteComponent(() => import("./pages/waiting-page.tsx"), "WaitingPage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  beforeLoad: () => {
+    throw redirect({ to: "/settings/$section", params: { section: "secrets" }, replace: true });
+  },
+});
+
+const settingsSection = createRoute({
+  getParentRoute: () => root,
+  path: "/settings/$section",
+  component: lazyRouteComponent(() => import("./pages/settings-page.tsx"), "SettingsPage"),
+});
+
 /** Two runs on one graph. */
 const compare = createRoute({
   getParentRoute: () => root,
@@ -90,7 +114,17 @@ const run = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([index, workflows, workflow, runs, compare, run]),
+  routeTree: root.addChildren([
+    index,
+    workflows,
+    workflow,
+    runs,
+    compare,
+    run,
+    waiting,
+    settings,
+    settingsSection,
+  ]),
   defaultPreload: "intent",
   defaultErrorComponent: Broken,
 });

@@ -1,12 +1,16 @@
 /** What is around every page: the rail, the command menu, the keys that work everywhere. */
 
 import { Link, Outlet } from "@tanstack/react-router";
-import { History, Workflow } from "lucide-react";
+import { History, Inbox, Settings, Workflow } from "lucide-react";
+import { count } from "../theme/format.ts";
 import { CommandMenu } from "./command-menu.tsx";
+import { useWaitingCount } from "./waiting/waiting-list.ts";
 
 const PAGES = [
   { to: "/workflows", label: "Workflows", Icon: Workflow },
   { to: "/runs", label: "Runs", Icon: History },
+  { to: "/waiting", label: "Waiting", Icon: Inbox },
+  { to: "/settings", label: "Settings", Icon: Settings },
 ] as const;
 
 export function Shell() {
@@ -28,10 +32,11 @@ export function Shell() {
             key={to}
             to={to}
             title={label}
-            className="grid size-9 place-items-center rounded-lg text-muted hover:bg-hover hover:text-text [&.active]:bg-accent-soft [&.active]:text-accent"
+            className="relative grid size-9 place-items-center rounded-lg text-muted hover:bg-hover hover:text-text [&.active]:bg-accent-soft [&.active]:text-accent"
           >
             <Icon size={18} aria-hidden />
             <span className="rev-visually-hidden">{label}</span>
+            {to === "/waiting" && <WaitingBadge />}
           </Link>
         ))}
       </nav>
@@ -40,6 +45,18 @@ export function Shell() {
       </div>
       <CommandMenu />
     </div>
+  );
+}
+
+/** How many questions there are; nothing where there are none. */
+function WaitingBadge() {
+  const waiting = useWaitingCount();
+  if (!waiting) return null;
+  return (
+    <span className="absolute -top-0.5 -right-0.5 min-w-4 rounded-full bg-(--rev-accent-fill) px-1 text-center text-[10px] leading-4 font-semibold text-on-accent">
+      <span aria-hidden>{waiting > 99 ? "99+" : waiting}</span>
+      <span className="rev-visually-hidden">, {count(waiting, "question")}</span>
+    </span>
   );
 }
 

@@ -48,6 +48,26 @@ export function ago(at: number | string, now = Date.now()): string {
   return new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
 }
 
+/** `in 5 min`, `in 3 days`; `any moment` for what is due. */
+export function ahead(at: number | string, now = Date.now()): string {
+  const seconds = Math.floor((new Date(at).getTime() - now) / 1_000);
+  if (seconds < 1) return "any moment";
+  if (seconds < 60) return `in ${seconds} s`;
+  if (seconds < 3_600) return `in ${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `in ${Math.floor(seconds / 3_600)} h`;
+  return `in ${count(Math.floor(seconds / 86_400), "day")}`;
+}
+
+/** `17 May, 12:03`, in the reader's time zone. */
+export function moment(at: number | string): string {
+  return new Date(at).toLocaleString("en-GB", {
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+  });
+}
+
 /** `812 B`, `4.2 kB`, `12 MB`. */
 export function size(bytes: number): string {
   if (bytes < 1_000) return `${bytes} B`;

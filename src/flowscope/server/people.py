@@ -88,9 +88,9 @@ def _unheard(attempt: Attempt, level: str, fraction: float, text: str) -> None:
 
 
 def question(services: Services, waiting: Waiting, live: LiveExecution, frame: Frame, number: int) -> tuple[str, str]:
-    """The title and the message of an approval."""
+    """The title and the message of an approval or a form."""
     config = asked(services, live, frame, number)
-    assert isinstance(config, ApprovalConfig)
+    assert isinstance(config, ApprovalConfig | FormConfig)
     return config.title or waiting.node_name, config.message
 
 

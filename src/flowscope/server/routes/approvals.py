@@ -29,6 +29,7 @@ async def list_waiting(
     services: Served,
     kind: Annotated[Literal["", "approval", "form", "signal", "ask"], Query()] = "",
     workflow_id: Annotated[str, Query(alias="workflowId", max_length=128)] = "",
+    execution_id: Annotated[str, Query(alias="executionId", max_length=512)] = "",
     limit: Limit = 50,
 ) -> Response:
     """What waits for somebody, the longest first. Who may decide gets the links to the pages, too."""
@@ -37,7 +38,9 @@ async def list_waiting(
     found = [
         waiting
         for waiting in services.inbox.all()
-        if kind in ("", waiting.kind) and workflow_id in ("", waiting.workflow_id)
+        if kind in ("", waiting.kind)
+        and workflow_id in ("", waiting.workflow_id)
+        and execution_id in ("", waiting.execution_id)
     ]
     return JsonResponse({"total": len(found), "waiting": [_object(services, one, links) for one in found[:limit]]})
 
@@ -59,9 +62,11 @@ def _object(services: Services, waiting: Waiting, links: bool) -> dict[str, Any]
         body["until"] = iso(waiting.until)
     if waiting.started_by:
         body["startedBy"] = waiting.started_by
-    if waiting.kind == "approval":
+    if waiting.kind in ("approval", "form"):
         title, message = _question(services, waiting)
-        body |= {"approvalId": waiting.signal, "title": title, "message": message}
+        body |= {"title": title, "message": message}
+    if waiting.kind == "approval":
+        body["approvalId"] = waiting.signal
         if links:
             body["approvalUrl"] = services.links.approval(waiting.execution_id, waiting.signal)
     elif waiting.kind == "form":

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from fastapi import Query, Request, Response
 
 from flowscope.errors import DefinitionInvalid, FlowscopeError, Problem
-from flowscope.nodes.triggers import FormTriggerConfig, WebhookConfig
+from flowscope.nodes.triggers import FormTriggerConfig, IntervalConfig, ScheduleConfig, WebhookConfig
 from flowscope.server import schemas
 from flowscope.server.links import form_address
 from flowscope.server.problems import JsonResponse
@@ -102,4 +102,8 @@ def _object(services: Services, state: TriggerState, active: bool) -> dict[str, 
         body |= {"method": state.config.method, "url": f"/hooks/{state.config.path or state.workflow_id}"}
     elif isinstance(state.config, FormTriggerConfig):
         body["url"] = form_address(state.workflow_id, state.node_id)
+    elif isinstance(state.config, ScheduleConfig):
+        body |= {"cron": state.config.cron, "timezone": state.config.timezone}
+    elif isinstance(state.config, IntervalConfig):
+        body["interval"] = state.config.interval
     return body

@@ -1,0 +1,191 @@
+/** Secrets: kept, replaced, deleted; never shown. */
+
+import { useQuery } from "@tanstack/react-query";
+import { Plus, Trash2 } from "lucide-react";
+import { useState } from "react";
+import { PlainFieldView } from "../../inspector/plain-field.tsx";
+import { ago } from "../../theme/format.ts";
+import { useServices } from "../services.tsx";
+import { DeleteDialog, FormDialog, nameFault, useChange } from "./forms.tsx";
+import { Asked, Empty, Row, Rows, Section } from "./section.tsx";
+
+interface Secret {
+  readonly name: string;
+  /** What the environment gives goes first, and cannot be changed here. */
+  readonly source: "environment" | "library";
+  readonly createdAt?: string;
+  readonly updatedAt?: string;
+}
+
+type Open =
+  | { readonly what: "set"; readonly name: string }
+  | { readonly what: "delete"; readonly name: string };
+
+export function SecretsSection() {
+  const { api } = useServices();
+  const secrets = useQuery({
+    queryKey: ["secrets"],
+    queryFn: async () => (await api.get<{ secrets: Secret[] }>("/api/secrets")).secrets,
+  });
+  const [open, setOpen] = useState<Open | null>(null);
+  const close = () => setOpen(null);
+  return (
+    <Section
+      title="Secrets"
+      about={
+        <>
+          Sealed values that workflows read as <Code>{"{{ secrets.name }}"}</Code>. They go in and never come
+          out: nodes' outputs and logs have them blotted out.
+        </>
+      }
+      action={
+        secrets.data && (
+          <button
+            type="button"
+            className="rev-button rev-button-primary"
+            onClick={() => setOpen({ what: "set", name: "" })}
+          >
+            <Plus size={15} aria-hidden /> Add a secret
+          </button>
+        )
+      }
+    >
+      <Asked query={secrets} what="secrets">
+        {(rows) =>
+          rows.length === 0 ? (
+            <Empty title="There are no secrets yet">
+              Add one here, or with <Code>flowscope secrets set NAME</Code>, and use it in any setting of a
+              node.
+            </Empty>
+          ) : (
+            <Rows label="Secrets">
+              {rows.map((row) => (
+                <Row
+                  key={row.name}
+                  name={<Code>{row.name}</Code>}
+                  actions={
+                    <>
+                      {row.source === "library" && (
+                        <button
+                          type="button"
+                          className="rev-button rev-button-small"
+                          aria-label={`Replace ${row.name}`}
+                          onClick={() => setOpen({ what: "set", name: row.name })}
+                        >
+                          Replace
+                        </button>
+                      )}
+                      {row.createdAt && (
+                        <button
+                          type="button"
+                          className="rev-button rev-button-small rev-button-icon rev-button-danger"
+                          aria-label={`Delete ${row.name}`}
+                          title="Delete"
+                          onClick={() => setOpen({ what: "delete", name: row.name })}
+                        >
+                          <Trash2 size={13} aria-hidden />
+                        </button>
+                      )}
+                    </>
+                  }
+                >
+                  {row.source === "environment"
+                    ? "Given by the server's environment, which goes first; it is changed there"
+                    : row.updatedAt && `Set ${ago(row.updatedAt)}`}
+                </Row>
+              ))}
+            </Rows>
+          )
+        }
+      </Asked>
+      {open?.what === "set" && (
+        <SecretDialog name={open.name} taken={secrets.data?.map((row) => row.name) ?? []} close={close} />
+      )}
+      {open?.what === "delete" && <SecretDeletion name={open.name} close={close} />}
+    </Section>
+  );
+}
+
+function SecretDialog({
+  name: given,
+  taken,
+  close,
+}: {
+  name: string;
+  taken: readonly string[];
+  close: () => void;
+}) {
+  const { api } = useServices();
+  const [name, setName] = useState(given);
+  const [value, setValue] = useState("");
+  const [tried, setTried] = useState(false);
+  const change = useChange(
+    () => api.send("PUT", `/api/secrets/${encodeURIComponent(name)}`, { value }),
+    "secrets",
+    close,
+  );
+  const wrongName =
+    nameFault(name) ||
+    (!given && taken.includes(name) ? "There is one of that name: replace it instead" : "");
+  const wrongValue = value.length < 4 ? "A secret has at least 4 characters" : "";
+  return (
+    <FormDialog
+      title={given ? `Replace ${given}` : "Add a secret"}
+      button={given ? "Replace" : "Keep it"}
+      busy={change.isPending}
+      error={change.error?.message ?? ""}
+      submit={() => {
+        setTried(true);
+        if (!wrongName && !wrongValue) change.mutate(undefined);
+      }}
+      close={close}
+    >
+      {!given && (
+        <PlainFieldView
+          field={{
+            name: "name",
+            label: "Name",
+            kind: "text",
+            required: true,
+            help: name ? `Workflows read it as {{ secrets.${name} }}` : "Such as shop_token",
+            options: [],
+          }}
+          value={name}
+          fault={tried ? wrongName : ""}
+          change={(next) => setName(String(next))}
+        />
+      )}
+      <PlainFieldView
+        field={{
+          name: "value",
+          label: given ? "New value" : "Value",
+          kind: "password",
+          required: true,
+          help: "It is sealed, and nobody can read it here again. Attempts that start from now on get it.",
+          options: [],
+        }}
+        value={value}
+        fault={tried ? wrongValue : ""}
+        change={(next) => setValue(String(next))}
+      />
+    </FormDialog>
+  );
+}
+
+function SecretDeletion({ name, close }: { name: string; close: () => void }) {
+  const { api } = useServices();
+  const change = useChange<void>(
+    () => api.send("DELETE", `/api/secrets/${encodeURIComponent(name)}`),
+    "secrets",
+    close,
+  );
+  return (
+    <DeleteDialog title={`Delete ${name}?`} change={change} close={close}>
+      Nodes that read <Code>{`secrets.${name}`}</Code> fail from then on. It cannot be brought back.
+    </DeleteDialog>
+  );
+}
+
+export function Code({ children }: { children: React.ReactNode }) {
+  return <code className="font-mono text-[0.95em]">{children}</code>;
+}
