@@ -8,10 +8,22 @@ import pytest
 from hypothesis import given, settings
 
 from flowscope.definition.workflow import Retry
-from flowscope.execution.timeline import Timeline, best_timeline, timeline
+from flowscope.execution.timeline import TimedNode, Timeline, best_timeline, timeline
 from flowscope.testing.scripted import ScriptedRun, fails, gives, maps, waits
 from flowscope.testing.sketch import sketch
 from properties.test_machine import Chaos, any_plan, lengths, seeds, sizes
+
+
+def check_iterations(told: Timeline) -> None:
+    """The critical path of an iteration is a chain, too: each of its nodes was made due by the end of the one before."""
+    chains: dict[str, list[TimedNode]] = {}
+    for node in sorted(told.nodes, key=lambda node: (node.due, node.end)):
+        if node.path and node.critical:
+            chains.setdefault(node.path, []).append(node)
+    for chain in chains.values():
+        length = sum(node.end - node.due for node in chain)
+        assert length == pytest.approx(chain[-1].end - chain[0].due)
+        assert chain[-1].slack is not None
 
 
 def check(told: Timeline) -> None:
@@ -44,6 +56,7 @@ def test_attempts_are_made_of_segments_without_gaps_or_overlaps(seed: int, size:
         length = sum(node.end - node.due for node in path)
         assert length == pytest.approx(path[-1].end - path[0].due)
     assert all(node.critical for node in path)
+    check_iterations(whole)
     if run.state.status == "success":
         assert path[0].due == whole.start
         assert path[-1].slack == pytest.approx(whole.end - path[-1].end)

@@ -23,6 +23,8 @@ from flowscope.execution.events import (
     ExecutionPaused,
     ExecutionRecovered,
     ExecutionResumed,
+    IterationFailed,
+    IterationSucceeded,
     NodeAdopted,
     NodeCancelled,
     NodeEvent,
@@ -74,7 +76,7 @@ class TimedAttempt(msgspec.Struct, frozen=True, rename="camel"):
 
 class TimedNode(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One run of a node. `due` is when it could have started. `status` is that of its last attempt, or `skipped`, or `kept`.
-    Of the top level: whether it is on the critical path, and its slack (ms)."""
+    Whether it is on the critical path, and its slack (ms): of the run, or, in an iteration that has ended, of that."""
 
     node_id: str
     status: str
@@ -179,7 +181,10 @@ class _Clockwork:
         self.marks: list[Mark] = []
         self.start = self.at = 0.0
         self.ended = False
-        self.last: Key | None = None
+        self.last: dict[str, Key] = {}
+        self.scopes: dict[str, Scope] = {"": plan.root} if plan else {}
+        self.ends: dict[str, float] = {}
+        self.culprits: dict[str, Key] = {}
 
     def take(self, event: AnyEvent) -> None:
         before = self.at
@@ -212,6 +217,7 @@ class _Clockwork:
             ]
         elif isinstance(event, ExecutionFailing):
             self.marks.append(Mark("failing", at, node_id=event.error.node_id, seq=event.seq))
+            self.culprits.setdefault("", ("", event.error.node_id))
         elif isinstance(event, TERMINAL):
             self.ended = True
 
@@ -222,6 +228,8 @@ class _Clockwork:
         state = self.state
         if state is None:
             return
+        if isinstance(event, IterationSucceeded | IterationFailed):
+            self._close(state, event)
         apply(state, event)
         cause: Key | None = None
         if isinstance(event, NodeSucceeded | NodeFailed | NodeSkipped | NodeCancelled | NodeAdopted):
@@ -230,6 +238,7 @@ class _Clockwork:
             cause = "", event.error.node_id
         for frame, number in state.agenda:
             key = frame.path, frame.scope.ids[number]
+            self.scopes.setdefault(frame.path, frame.scope)
             if frame.attempts[number] or key in self.tracks:
                 continue  # a lost attempt, a container to be asked: not due for the first time
             track = self.tracks[key] = self.open[key] = _Track(self.at, cause)
@@ -239,6 +248,16 @@ class _Clockwork:
         state.agenda.clear()
         state.dead.clear()
         state.through.clear()
+
+    def _close(self, state: State, event: IterationSucceeded | IterationFailed) -> None:
+        """An iteration ends."""
+        outer = state.frames[event.path]
+        expansion = outer.expansion(outer.scope.index[event.node_id])
+        assert expansion is not None
+        path = expansion.running[event.index].path
+        self.ends[path] = self.at
+        if isinstance(event, IterationFailed):
+            self.culprits[path] = path, event.error.node_id
 
     def _node(self, event: NodeEvent) -> None:
         key, at = (event.path, event.node_id), self.at
@@ -275,8 +294,7 @@ class _Clockwork:
             track.open("wait" if event.outcome == "ask" else "queue", self.at)
         else:
             del self.open[key]
-            if not key[0]:
-                self.last = key
+            self.last[key[0]] = key
             return
         track.number = event.attempt + 1
 
@@ -284,13 +302,12 @@ class _Clockwork:
         """It never started; it may have been due for a while."""
         # What nothing decided (a gate that stays shut) hung on all that ended before.
         known = self.tracks[key].cause if key in self.tracks else self.doomed.pop(key, None)
-        cause = known or (self.last if not key[0] else None)
+        cause = known or self.last.get(key[0])
         due = self.tracks[key].due if key in self.tracks else self.at
         track = self.tracks[key] = _Track(due, cause)
         track.status, track.seq, track.end = status, event.seq, self.at
         self.open.pop(key, None)
-        if not key[0]:
-            self.last = key
+        self.last[key[0]] = key
 
     # --- the end ---
 
@@ -300,12 +317,15 @@ class _Clockwork:
             if track.kind is not None and not self.ended:
                 track.close("running", end)
         path = self._critical()
-        slack = self._slack(end) if self.plan else {}
+        slack = self._slack("", end) if self.plan else {}
         on_path = set(path)
+        for where, ended in self.ends.items():
+            on_path.update(self._chain(self._hinge(where)))
+            slack |= self._slack(where, ended)
         nodes = tuple(
             TimedNode(
                 node_id=key[1], path=key[0], status=track.status, due=track.due, end=track.end,
-                attempts=tuple(track.attempts), critical=key in on_path, slack=slack.get(key[1]) if not key[0] else None,
+                attempts=tuple(track.attempts), critical=key in on_path, slack=slack.get(key),
             )
             for key, track in self.tracks.items()
         )  # fmt: skip
@@ -325,35 +345,43 @@ class _Clockwork:
         """Back from what ended last, by causes; while the run goes on, from what has run longest."""
         if self.plan is None:
             return []
-        running = [key for key in self.open if not key[0]]
-        key = running[0] if running and not self.ended else self.last
-        if key is not None and self.ended and self.tracks[key].status in ("skipped", "cancelled"):
-            key = self._failed() or key  # what ended only because something had failed is not what the end hung on
+        running = next((key for key in self.open if not key[0]), None)
+        return self._chain(running if running and not self.ended else self._hinge(""))
+
+    def _hinge(self, path: str) -> Key | None:
+        """What the end of the run, or of an iteration, hung on: what ended last, unless that was only because of a failure."""
+        key = self.last.get(path)
+        culprit = self.culprits.get(path)
+        over = self.ended or path
+        if key and over and self.tracks[key].status in ("skipped", "cancelled") and culprit in self.tracks:
+            return culprit
+        return key
+
+    def _chain(self, key: Key | None) -> list[Key]:
         path: list[Key] = []
         while key is not None:
             path.append(key)
             key = self.tracks[key].cause
         return path[::-1]
 
-    def _failed(self) -> Key | None:
-        node_id = next((mark.node_id for mark in self.marks if mark.kind == "failing"), "")
-        return ("", node_id) if ("", node_id) in self.tracks else None
-
-    def _slack(self, end: float) -> dict[str, float]:
-        assert self.plan is not None
-        scope = self.plan.root
-        slack: dict[str, float] = {}
+    def _slack(self, path: str, end: float) -> dict[Key, float]:
+        scope = self.scopes.get(path)
+        slack: dict[Key, float] = {}
+        if scope is None:  # nothing ran there
+            return slack
         for number in reversed(_in_order(scope)):
-            track = self.tracks.get(("", scope.ids[number]))
+            key = path, scope.ids[number]
+            track = self.tracks.get(key)
             if track is None:
                 continue
             least = end - track.end
             for target in {target for targets in scope.nodes[number].routes.values() for target in targets}:
-                behind = self.tracks.get(("", scope.ids[target]))
-                first_come = scope.nodes[target].join_any and behind and behind.cause != ("", scope.ids[number])
+                next_key = path, scope.ids[target]
+                behind = self.tracks.get(next_key)
+                first_come = scope.nodes[target].join_any and behind and behind.cause != key
                 if behind is not None and not first_come and behind.due >= track.end:
-                    least = min(least, behind.due - track.end + slack[scope.ids[target]])
-            slack[scope.ids[number]] = max(0.0, least)
+                    least = min(least, behind.due - track.end + slack[next_key])
+            slack[key] = max(0.0, least)
         return slack
 
 
