@@ -309,6 +309,40 @@ def test_the_timeline_tells_the_critical_path_and_slack_as_the_server_does(visit
     expect(rows.get_by_role("option")).to_have_count(3)
 
 
+def test_the_critical_path_goes_into_bodies(visit: Visit, house: House) -> None:
+    """L-02."""
+    page = visit().page
+    house.store(
+        graph(
+            "mapped",
+            [
+                one("go", "manual_trigger", "Go"),
+                one("each", "map", "Each", items=[1, 2, 3]),
+                one("slow", "simulate", "Slow", "each", sleep=0.05),
+                one("fast", "noop", "Fast", "each"),
+                one("join", "merge", "Join", "each"),
+            ],
+            "go > each",
+            "slow > join",
+            "fast > join",
+        )
+    )
+    execution_id = house.start("mapped")
+    house.follow(execution_id)
+    page.goto(f"/runs/{execution_id}")
+    rows = page.get_by_role("listbox", name="Nodes in the order they began")
+    expect(rows.get_by_role("option")).to_have_count(5)
+    page.get_by_role("button", name="Critical path").click()
+    for words in (
+        "Go, success, on the critical path", "Each, success, on the critical path",
+        "Slow, success, on the critical path of 3 iterations", "Join, success, on the critical path of 3 iterations",
+    ):  # fmt: skip
+        expect(rows.get_by_role("option", name=words)).to_have_count(1)
+    expect(rows.get_by_role("option")).to_have_count(4)
+    bodies = house.ask(f"/api/executions/{execution_id}/timeline")["bodies"]
+    assert {body["nodeId"]: body["critical"] for body in bodies} == {"slow": 3, "fast": 0, "join": 3}
+
+
 def test_the_axis_of_a_replay_is_that_of_the_whole_run(visit: Visit, house: House) -> None:
     page = visit().page
     house.store(FORKED)

@@ -8,6 +8,7 @@ histories, and random ones in which everything goes wrong that can.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
@@ -46,6 +47,7 @@ def vector(name: str, plan: Plan, events: Sequence[AnyEvent], now: float) -> dic
                 for node in sorted(told.nodes, key=lambda node: node.node_id)
                 if not node.path
             ],
+            "bodies": Counter(node.node_id for node in told.nodes if node.path and node.critical),
             "stops": [[mark.at, mark.until, mark.epoch] for mark in told.marks if mark.kind == "stopped"],
         },
     }

@@ -1,5 +1,6 @@
 /**
- * What made a node due, and when: the graph's joins, counted down event by event as the engine does it, for the top level.
+ * What made a node due, and when: the graph's joins, counted down event by event as the engine does it, for one scope: the
+ * top level, or an iteration.
  *
  *   all edges in decided, one at least active ──> due     all decided, none active ──> doomed (to be skipped)
  */
@@ -20,7 +21,7 @@ interface Place {
   readonly routes: Map<string, number[]>;
 }
 
-/** The top level of a workflow, nodes by number. */
+/** The top level of a workflow, or a container's body; nodes by number. */
 export interface Shape {
   readonly places: readonly Place[];
   readonly numbers: ReadonlyMap<string, number>;
@@ -45,9 +46,11 @@ export function isAlike(one: Graph, other: Graph): boolean {
   );
 }
 
-export function shapeOf(graph: Graph, roleOf: (type: string) => string | undefined): Shape {
+export type RoleOf = (type: string) => string | undefined;
+
+export function shapeOf(graph: Graph, roleOf: RoleOf, owner?: string): Shape {
   const places = graph.nodes
-    .filter((node) => node.parentId === undefined)
+    .filter((node) => node.parentId === owner)
     .map(({ id, data: { type, config } }): Place => {
       const role = roleOf(type);
       return {
@@ -106,32 +109,57 @@ export class Causes {
   readonly #left: number[];
   readonly #active: boolean[] = [];
   readonly #doomed = new Map<number, number>();
-  readonly #over = new Set<number>();
+  /** How those ended that have. */
+  readonly #over = new Map<number, string>();
 
   constructor(shape: Shape) {
     this.shape = shape;
     this.#left = shape.places.map((place) => place.edges + (place.gated ? 1 : 0));
   }
 
-  take(event: JournalEvent): void {
-    this.#at = Math.max(event.at, this.#at);
+  /** An event of the scope itself, at that time. */
+  take(event: JournalEvent, at: number): void {
+    this.#at = at;
     if (event.nodeId === undefined) return this.#run(event);
-    const n = event.path ? undefined : this.shape.numbers.get(event.nodeId);
+    const n = this.shape.numbers.get(event.nodeId);
     if (n !== undefined) this.#node(event, n);
+  }
+
+  /** Those that nothing leads to begin, but for those that another one begins instead of. */
+  begin(at: number, begins: (place: Place) => boolean): void {
+    this.#at = at;
+    this.#left.forEach((left, n) => {
+      if (left) return;
+      if (begins(this.shape.places[n])) this.#ready(n, -1);
+      else this.#doomed.set(n, -1);
+    });
+  }
+
+  /** It has failed at that node. */
+  fail(nodeId: string): void {
+    if (this.failed < 0) this.failed = this.shape.numbers.get(nodeId) ?? -1;
+  }
+
+  /** Back over causes from what ended last; while it goes on, from what has been at it longest. Numbers, the first first. */
+  chain(over: boolean): number[] {
+    const [longest] = this.open;
+    let n = longest !== undefined && !over ? longest : this.last;
+    // What ended only because something had failed is not what the end hung on.
+    const because = over && ["skipped", "cancelled"].includes(this.#over.get(n) ?? "");
+    if (because && this.due[this.failed]) n = this.failed;
+    const path: number[] = [];
+    for (; n >= 0 && this.due[n]; n = this.due[n]!.cause) path.push(n);
+    return path.reverse();
   }
 
   #run(event: JournalEvent): void {
     const { places, numbers } = this.shape;
     if (event.type === "ExecutionStarted") {
-      for (let n = 0; n < places.length; n += 1) {
-        if (this.#left[n]) continue;
-        if (places[n].trigger && places[n].id !== event.trigger) this.#doomed.set(n, -1);
-        else this.#ready(n, -1);
-      }
+      this.begin(this.#at, (place) => !place.trigger || place.id === event.trigger);
     } else if (event.type === "ExecutionFailing") {
       const culprit = String((event.error as { nodeId?: string } | undefined)?.nodeId ?? "");
       const cause = numbers.get(culprit) ?? -1;
-      if (this.failed < 0) this.failed = cause;
+      this.fail(culprit);
       for (let n = 0; n < places.length; n += 1) if (places[n].gated) this.#ready(n, cause);
     }
   }
@@ -145,25 +173,25 @@ export class Causes {
         this.#ready(n, -1);
         return;
       case "NodeSucceeded":
-        return this.#end(n, String(event.handle ?? "output"));
+        return this.#end(n, "success", String(event.handle ?? "output"));
       case "NodeFailed":
-        if (!event.retryAt) this.#end(n, event.handled ? onError : "");
+        if (!event.retryAt) this.#end(n, "error", event.handled ? onError : "");
         return;
       case "NodeCancelled":
-        return this.#end(n, "");
+        return this.#end(n, "cancelled", "");
       case "NodeSkipped":
         this.#instead(n);
-        return this.#end(n, "");
+        return this.#end(n, "skipped", "");
       case "NodeAdopted":
         this.#instead(n);
-        return this.#end(n, event.error ? onError : String(event.handle ?? "output"));
+        return this.#end(n, "kept", event.error ? onError : String(event.handle ?? "output"));
     }
   }
 
-  #end(n: number, handle: string): void {
+  #end(n: number, status: string, handle: string): void {
     this.last = n;
     this.open.delete(n);
-    this.#over.add(n);
+    this.#over.set(n, status);
     for (const [route, targets] of this.shape.places[n].routes)
       for (const target of targets) this.#decide(target, route === handle, n);
   }

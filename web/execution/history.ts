@@ -25,6 +25,7 @@ export interface Pause {
 }
 
 export class History {
+  /** Those of iterations with the path of theirs, `iteration`. */
   readonly events: JournalEvent[] = [];
   readonly lanes = new Map<string, Lane>();
   readonly stops: Stop[] = [];
@@ -88,8 +89,11 @@ export class History {
     lane.events.push(this.events.length - 1);
     if (event.type === "NodeFailed" && event.retryAt)
       lane.failures.set(path, (lane.failures.get(path) ?? 0) + 1);
-    if (event.type.startsWith("Iteration")) iteration(event, lane, path, at);
-    else if (path) this.#inBody(event, lane, path, at);
+    if (event.type.startsWith("Iteration")) {
+      const own = iterationPath(path, lane, Number(event.index ?? 0));
+      this.events[this.events.length - 1] = { ...event, iteration: own };
+      iteration(event, lane, own, at);
+    } else if (path) this.#inBody(event, lane, path, at);
     else this.#attempt(event, lane, at);
   }
 
@@ -165,9 +169,8 @@ export class History {
   }
 }
 
-function iteration(event: JournalEvent, lane: Lane, path: string, at: number): void {
+function iteration(event: JournalEvent, lane: Lane, own: string, at: number): void {
   lane.spans ??= new Spans();
-  const own = iterationPath(path, lane, Number(event.index ?? 0));
   if (event.type === "IterationStarted") lane.spans.begin(own, at);
   else if (event.type === "IterationFailed") lane.spans.end(own, at, ERROR);
   else lane.spans.end(own, at, SUCCESS);

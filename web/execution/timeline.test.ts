@@ -2,9 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { WorkflowEdge, WorkflowNode } from "../protocol/document.ts";
 import type { JournalEvent } from "./api.ts";
-import { Causes, shapeOf } from "./causes.ts";
 import { History } from "./history.ts";
-import { timelineOf } from "./timeline.ts";
+import { Clockwork, timelineOf } from "./timeline.ts";
 
 interface Vector {
   name: string;
@@ -19,6 +18,7 @@ interface Vector {
     criticalPath: string[];
     work: number;
     stops: number[][];
+    bodies: Record<string, number>;
     nodes: {
       nodeId: string;
       status: string;
@@ -41,13 +41,11 @@ const vectors = JSON.parse(readFileSync(FILE, "utf8")) as Vector[];
 describe("where the time went, with the vectors that Python is checked with", () => {
   it.each(vectors.map((vector) => [vector.name, vector] as const))("%s", (_, vector) => {
     const history = new History();
-    const causes = new Causes(shapeOf(vector, (type) => vector.roles[type]));
-    for (const event of vector.events) {
-      history.add(event);
-      causes.take(event);
-    }
+    const clockwork = new Clockwork(vector, (type) => vector.roles[type]);
+    for (const event of vector.events) history.add(event);
+    for (const event of history.events) clockwork.take(event);
     const { timeline } = vector;
-    const told = timelineOf(history, causes, vector.now);
+    const told = timelineOf(history, clockwork, vector.now);
     const nodes = [...told.nodes.values()].sort((one, other) => (one.nodeId < other.nodeId ? -1 : 1));
     expect(
       nodes.map((node) => ({
@@ -70,6 +68,7 @@ describe("where the time went, with the vectors that Python is checked with", ()
     expect(told.criticalPath).toEqual(timeline.criticalPath);
     expect(told.work).toBeCloseTo(timeline.work, 3);
     expect(history.stops.map(({ from, to, epoch }) => [from, to, epoch])).toEqual(timeline.stops);
+    expect(Object.fromEntries(told.bodies)).toEqual(timeline.bodies);
     // What ran in an iteration is found by the path that its container tells.
     const iterations = new Set<string>();
     for (const lane of history.lanes.values())

@@ -3,7 +3,9 @@
  * on, and how much later a node could have ended. The server tells the same (`GET …/timeline`, `execution/timeline.py`).
  */
 
-import type { Causes } from "./causes.ts";
+import type { JournalEvent } from "./api.ts";
+import { Bodies } from "./bodies.ts";
+import { Causes, type Graph, type RoleOf, shapeOf } from "./causes.ts";
 import type { History } from "./history.ts";
 import type { Attempt, Segment } from "./lane.ts";
 
@@ -22,16 +24,39 @@ export interface TimedNode {
 export interface Timeline {
   readonly nodes: ReadonlyMap<string, TimedNode>;
   readonly criticalPath: readonly string[];
+  /** In how many iterations that have ended a node was on the critical path of its iteration. */
+  readonly bodies: ReadonlyMap<string, number>;
   /** How much of the critical path nodes were running. */
   readonly work: number;
 }
 
+/** What the events of a history caused, one after the other. */
+export class Clockwork {
+  readonly causes: Causes;
+  readonly bodies: Bodies;
+  /** How many were taken. */
+  taken = 0;
+  #at = 0;
+
+  constructor(graph: Graph, roleOf: RoleOf) {
+    this.causes = new Causes(shapeOf(graph, roleOf));
+    this.bodies = new Bodies(graph, roleOf);
+  }
+
+  take(event: JournalEvent): void {
+    this.taken += 1;
+    this.#at = Math.max(event.at, this.#at); // times never run backwards
+    if (event.path || event.iteration) this.bodies.take(event, this.#at);
+    else this.causes.take(event, this.#at);
+  }
+}
+
 /** `now`: until when what has not ended goes on. */
-export function timelineOf(history: History, causes: Causes, now: number): Timeline {
+export function timelineOf(history: History, { causes, bodies }: Clockwork, now: number): Timeline {
   const { places } = causes.shape;
   const end = history.endedAt || Math.max(now, history.lastAt);
   const told = causes.due.map((due, n) => due && toldOf(history, places[n].id, due.at, end));
-  const path = pathOf(history, causes, told);
+  const path = causes.chain(history.endedAt !== 0);
   const onPath = new Set(path);
   const slack = slackOf(causes, told, end);
   const nodes = new Map<string, TimedNode>();
@@ -39,7 +64,7 @@ export function timelineOf(history: History, causes: Causes, now: number): Timel
     if (node) nodes.set(node.nodeId, { ...node, critical: onPath.has(n), slack: slack[n] });
   });
   const work = path.reduce((sum, n) => sum + workOf(told[n]!.attempts, end), 0);
-  return { nodes, criticalPath: path.map((n) => places[n].id), work };
+  return { nodes, criticalPath: path.map((n) => places[n].id), bodies: bodies.critical, work };
 }
 
 type Told = Pick<TimedNode, "nodeId" | "status" | "due" | "end" | "attempts">;
@@ -82,21 +107,6 @@ function queueOf(history: History, due: number, to: number): Segment[] {
   }
   add("queue", to);
   return segments;
-}
-
-/** Back from what ended last, by causes; while the run goes on, from what has been at it longest. */
-function pathOf(history: History, causes: Causes, told: readonly (Told | undefined)[]): number[] {
-  const [longest] = causes.open;
-  let n = longest !== undefined && !history.endedAt ? longest : causes.last;
-  // What ended only because something had failed is not what the end hung on.
-  if (history.endedAt && ["skipped", "cancelled"].includes(told[n]?.status ?? "") && told[causes.failed])
-    n = causes.failed;
-  const path: number[] = [];
-  while (n >= 0 && told[n]) {
-    path.push(n);
-    n = causes.due[n]?.cause ?? -1;
-  }
-  return path.reverse();
 }
 
 function slackOf(causes: Causes, told: readonly (Told | undefined)[], end: number): number[] {

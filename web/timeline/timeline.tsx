@@ -13,11 +13,12 @@ import {
   useSyncExternalStore,
 } from "react";
 import { createPortal } from "react-dom";
+import { type Graph, indexOf } from "../canvas/graph.ts";
 import { useNow, usePrimary, useRunFacts, useRunVersion } from "../execution/react/hooks.ts";
 import { useTimeline } from "../execution/react/timeline.ts";
 import type { RunHistory } from "../execution/run-history.ts";
 import { hasEnded, STATUSES } from "../execution/status.ts";
-import type { TimedNode } from "../execution/timeline.ts";
+import type { TimedNode, Timeline as Told } from "../execution/timeline.ts";
 import { clock, count, duration } from "../theme/format.ts";
 import { IconButton } from "../theme/icon-button.tsx";
 import { StatusIcon } from "../theme/status.tsx";
@@ -80,9 +81,8 @@ export function Timeline({
   const window = chosen ? within(chosen, whole) : whole;
 
   const told = useTimeline(graph, catalogue, history, version, now);
-  const pathKey = told.criticalPath.join("\n");
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the same path is another list every time
-  const path = useMemo(() => new Set(told.criticalPath), [pathKey]);
+  const hinges = [...told.criticalPath, ...criticalInside(graph, told)].join("\n");
+  const path = useMemo(() => new Set(hinges.split("\n")), [hinges]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the history is the same object after every change
   const rows = useMemo(() => {
     const text = filter.trim().toLowerCase();
@@ -174,7 +174,7 @@ export function Timeline({
               type="button"
               className="rev-button rev-button-small"
               aria-pressed={critical}
-              title={`Only the nodes that the end hung on: ${count(path.size, "node")}, ${duration(told.work)} of it running`}
+              title={`Only the nodes that the end hung on: ${count(told.criticalPath.length, "node")}, ${duration(told.work)} of it running`}
               onClick={() => setCritical(!critical)}
             >
               <Route size={13} aria-hidden />{" "}
@@ -253,7 +253,10 @@ export function Timeline({
                 id={`row-${row.nodeId}`}
                 role="option"
                 aria-selected={row.nodeId === primary}
-                aria-label={`${row.title}, ${status}${timed ? placeOf(timed) : ""}`}
+                aria-label={`${row.title}, ${status}${timed ? placeOf(timed) : path.has(row.nodeId) ? insideOf(told, row.nodeId) : ""}`}
+                title={
+                  timed || !path.has(row.nodeId) ? undefined : `${row.title}${insideOf(told, row.nodeId)}`
+                }
                 className="rev-timeline-row"
                 data-critical={path.has(row.nodeId)}
                 style={{ height: item.size, transform: `translateY(${item.start}px)` }}
@@ -294,6 +297,23 @@ export function Timeline({
       )}
     </div>
   );
+}
+
+/** The nodes of bodies that the ends of iterations hung on, where the end of the run hung on their container. */
+function* criticalInside(graph: Graph, told: Told): Iterable<string> {
+  const { bodies } = indexOf(graph);
+  const containers = [...told.criticalPath];
+  for (const id of containers)
+    for (const n of bodies.get(id) ?? []) {
+      const inner = graph.nodes[n].id;
+      if (!told.bodies.has(inner)) continue;
+      containers.push(inner);
+      yield inner;
+    }
+}
+
+function insideOf(told: Told, nodeId: string): string {
+  return `, on the critical path of ${count(told.bodies.get(nodeId) ?? 0, "iteration")}`;
 }
 
 /** Whether the end hung on it. */

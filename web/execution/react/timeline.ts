@@ -2,9 +2,9 @@
 
 import { useMemo, useRef } from "react";
 import type { NodeType } from "../../protocol/document.ts";
-import { Causes, type Graph, isAlike, type Shape, shapeOf } from "../causes.ts";
+import { type Graph, isAlike } from "../causes.ts";
 import type { RunHistory } from "../run-history.ts";
-import { type Timeline, timelineOf } from "../timeline.ts";
+import { Clockwork, type Timeline, timelineOf } from "../timeline.ts";
 
 /** `version` is the history's; `now`, until when what has not ended goes on. */
 export function useTimeline(
@@ -14,16 +14,15 @@ export function useTimeline(
   version: number,
   now: number,
 ): Timeline {
-  const drawn = useRef<{ graph: Graph; shape: Shape } | null>(null);
-  if (!drawn.current || !isAlike(drawn.current.graph, graph))
-    drawn.current = { graph, shape: shapeOf(graph, (type) => catalogue.get(type)?.role) };
-  const { shape } = drawn.current;
-  const known = useRef<{ history: RunHistory; causes: Causes; taken: number } | null>(null);
-  if (known.current?.history !== history || known.current.causes.shape !== shape)
-    known.current = { history, causes: new Causes(shape), taken: 0 };
-  const { causes } = known.current;
-  for (; known.current.taken < history.events.length; known.current.taken += 1)
-    causes.take(history.events[known.current.taken]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: history and causes are the same objects after every change
-  return useMemo(() => timelineOf(history, causes, now), [history, causes, version, now]);
+  const known = useRef<{ graph: Graph; history: RunHistory; clockwork: Clockwork } | null>(null);
+  if (known.current?.history !== history || !isAlike(known.current.graph, graph))
+    known.current = {
+      graph,
+      history,
+      clockwork: new Clockwork(graph, (type) => catalogue.get(type)?.role),
+    };
+  const { clockwork } = known.current;
+  while (clockwork.taken < history.events.length) clockwork.take(history.events[clockwork.taken]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: history and clockwork are the same objects after every change
+  return useMemo(() => timelineOf(history, clockwork, now), [history, clockwork, version, now]);
 }

@@ -92,6 +92,7 @@ def _bodies(nodes: tuple[TimedNode, ...]) -> list[dict[str, Any]]:
                 "nodeId": node.node_id,
                 "runs": 0,
                 "errors": 0,
+                "critical": 0,
                 "due": node.due,
                 "end": node.end,
                 "busy": 0.0,
@@ -101,6 +102,7 @@ def _bodies(nodes: tuple[TimedNode, ...]) -> list[dict[str, Any]]:
         took = sum(part.end - part.start for one in node.attempts for part in one.segments if part.kind == "run")
         told["runs"] += 1
         told["errors"] += node.status == "error"
+        told["critical"] += node.critical
         told["end"] = max(told["end"], node.end)
         told["busy"] += took
         told["longest"] = max(told["longest"], took)
