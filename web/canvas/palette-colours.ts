@@ -46,8 +46,12 @@ export function coloursOf(element: Element): Colours {
   };
 }
 
-/** `share` of the first colour, the rest of the second; both as #rrggbb, or #rgb, as minifiers write it. */
+/**
+ * `share` of the first colour, the rest of the second; both as #rrggbb, or #rgb, as minifiers write it. A colour that the
+ * system forces has a name instead, and stays what it is.
+ */
 function mixed(first: string, second: string, share: number): string {
+  if (!first.startsWith("#") || !second.startsWith("#")) return second;
   const colours = [first, second].map((colour) =>
     colour.length === 4 ? colour.replace(/[^#]/g, "$&$&") : colour,
   );

@@ -36,6 +36,8 @@ export interface CanvasHandle {
   /** Bring a node into view and select it. */
   show(nodeId: string): void;
   fit(): void;
+  /** Move the view so that what is selected is seen, if it is not. */
+  keepInView(): void;
   tidy(): void;
   /** The next failed node, in the order of the definition. */
   nextError(): void;
@@ -56,8 +58,8 @@ export const NODE_MIME = "application/x-flowscope-node";
 export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: RefObject<HTMLElement | null>) {
   const { editor, store, selection, catalogue, onReady, onOpen } = props;
   const graph = useSyncExternalStore(editor.subscribe, () => editor.graph);
-  const view = useView(props, stage, graph);
-  const { touched, settle, hover, fit, show, step } = view;
+  const view = useView(props, stage, graph, wrapper);
+  const { touched, settle, hover, fit, show, step, keepInView } = view;
   const [drag, setDrag] = useState<Drag | null>(null);
   const [filter, setFilter] = useState<ReadonlySet<number> | null>(null);
   const [selectedEdge, setSelectedEdge] = useState("");
@@ -182,9 +184,17 @@ export function useSurface(props: CanvasProps, stage: Stage | null, wrapper: Ref
   }, [wrapper, selection, openMenu]);
 
   useEffect(() => {
-    onReady?.({ show, fit, tidy: arrangeAll, nextError, openPalette: () => openPalette(), toggleOutline });
+    onReady?.({
+      show,
+      fit,
+      keepInView,
+      tidy: arrangeAll,
+      nextError,
+      openPalette: () => openPalette(),
+      toggleOutline,
+    });
     return () => onReady?.(null);
-  }, [onReady, show, fit, arrangeAll, nextError, openPalette, toggleOutline]);
+  }, [onReady, show, fit, keepInView, arrangeAll, nextError, openPalette, toggleOutline]);
 
   // --- React Flow's events ---
 

@@ -38,7 +38,12 @@ export interface View {
 const MARGIN = { x: 48, y: 72 };
 const MOST_ALWAYS_HELD = 50;
 
-export function useView(props: CanvasProps, stage: Stage | null, graph: Graph): View {
+export function useView(
+  props: CanvasProps,
+  stage: Stage | null,
+  graph: Graph,
+  wrapper: RefObject<HTMLElement | null>,
+): View {
   const { editor, selection, catalogue, motion } = props;
   const flow = useRef<Flow | null>(null);
   const selected = useSelected(selection);
@@ -95,12 +100,13 @@ export function useView(props: CanvasProps, stage: Stage | null, graph: Graph): 
   const lookAt = useCallback(
     (x: number, y: number, zoom?: number) => {
       if (!stage) return;
-      const { width, height } = stage.size;
+      const { width } = stage.size;
+      const height = stage.size.height - covered(wrapper.current);
       touched.current = true;
       const wanted = zoom ?? stage.view.zoom;
       goTo({ zoom: wanted, x: width / 2 - x * wanted, y: height / 2 - y * wanted }, zoom !== undefined);
     },
-    [stage, goTo],
+    [stage, goTo, wrapper],
   );
   const show = useCallback(
     (id: string) => {
@@ -124,10 +130,10 @@ export function useView(props: CanvasProps, stage: Stage | null, graph: Graph): 
         x > 8 &&
         y > 8 &&
         x + places.width[n] * view.zoom < size.width - 8 &&
-        y + CARD_HEIGHT * view.zoom < size.height - 8;
+        y + CARD_HEIGHT * view.zoom < size.height - covered(wrapper.current) - 8;
       if (!inside) lookAt(places.x[n] + places.width[n] / 2, places.y[n] + CARD_HEIGHT / 2, view.zoom);
     },
-    [editor, catalogue, selection, stage, lookAt],
+    [editor, catalogue, selection, stage, lookAt, wrapper],
   );
   const keepInView = useCallback(() => {
     if (!touched.current) fit(false);
@@ -165,3 +171,10 @@ export function useView(props: CanvasProps, stage: Stage | null, graph: Graph): 
 }
 
 const NONE: readonly string[] = [];
+
+/** Pixels of the canvas, from below, that a sheet lies over. */
+function covered(canvas: HTMLElement | null): number {
+  const sheet = document.querySelector("[data-sheet]");
+  if (!canvas || !sheet || getComputedStyle(sheet).position !== "absolute") return 0;
+  return Math.max(0, canvas.getBoundingClientRect().bottom - sheet.getBoundingClientRect().top);
+}

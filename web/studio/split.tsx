@@ -12,11 +12,22 @@ interface SplitProps {
   readonly initial: number;
   readonly least: number;
   readonly most: number;
+  /** On a phone the second pane lies over the first, from below. */
+  readonly sheet?: boolean;
   /** The second may be null: then the first has all the room, and stays what it is. */
   readonly children: readonly [ReactNode, ReactNode];
 }
 
-export function Split({ orientation, label, name, initial, least, most, children }: SplitProps) {
+export function Split({
+  orientation,
+  label,
+  name,
+  initial,
+  least,
+  most,
+  sheet = false,
+  children,
+}: SplitProps) {
   const key = `flowscope.split.${name}`;
   const [size, setSize] = useState(() => clamp(Number(localStorage.getItem(key)) || initial, least, most));
   const box = useRef<HTMLDivElement>(null);
@@ -42,7 +53,7 @@ export function Split({ orientation, label, name, initial, least, most, children
     resize(size + by);
   };
   return (
-    <div ref={box} className={`flex min-h-0 min-w-0 flex-1 ${vertical ? "flex-row" : "flex-col"}`}>
+    <div ref={box} className={`relative flex min-h-0 min-w-0 flex-1 ${vertical ? "flex-row" : "flex-col"}`}>
       <div className="relative flex min-h-0 min-w-0 flex-1 flex-col">{children[0]}</div>
       {children[1] !== null && (
         <>
@@ -59,14 +70,15 @@ export function Split({ orientation, label, name, initial, least, most, children
             onPointerMove={drag}
             onDoubleClick={() => resize(initial)}
             onKeyDown={step}
-            className={`relative z-10 shrink-0 bg-line transition-colors hover:bg-accent-fill focus-visible:bg-accent-fill ${
+            className={`relative z-10 shrink-0 bg-line transition-colors hover:bg-accent-fill focus-visible:bg-accent-fill ${sheet ? "max-sm:hidden" : ""} ${
               vertical
                 ? "w-px cursor-col-resize after:absolute after:inset-y-0 after:-left-1.5 after:w-3"
                 : "h-px cursor-row-resize after:absolute after:inset-x-0 after:-top-1.5 after:h-3"
             }`}
           />
           <div
-            className="flex min-h-0 min-w-0 shrink-0 flex-col"
+            data-sheet={sheet || undefined}
+            className={`flex min-h-0 min-w-0 shrink-0 flex-col ${sheet ? SHEET : ""}`}
             style={vertical ? { width: size } : { height: size }}
           >
             {children[1]}
@@ -76,6 +88,10 @@ export function Split({ orientation, label, name, initial, least, most, children
     </div>
   );
 }
+
+const SHEET =
+  "max-sm:absolute max-sm:inset-x-0 max-sm:bottom-0 max-sm:z-30 max-sm:h-3/5 max-sm:w-auto! max-sm:overflow-hidden " +
+  "max-sm:rounded-t-2xl max-sm:border-t max-sm:border-line-strong max-sm:shadow-(--rev-shadow-lifted)";
 
 function clamp(value: number, least: number, most: number): number {
   return Math.max(least, Math.min(most, value));

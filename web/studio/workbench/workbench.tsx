@@ -53,8 +53,12 @@ export function Workbench(props: WorkbenchProps) {
   useEffect(() => {
     if (focus) selection.select(focus);
   }, [focus, selection]);
-  const [tried, setTried] = useState("");
   const [handle, setHandle] = useState<CanvasHandle | null>(null);
+  // On a phone a sheet comes over the canvas, and leaves it its size.
+  useEffect(() => {
+    if (primary && matchMedia("(width < 640px)").matches) requestAnimationFrame(() => handle?.keepInView());
+  }, [primary, handle]);
+  const [tried, setTried] = useState("");
   useCanvasCommands(editor, store, handle, services);
   useRunTo(editor, selection, onRunTo);
   const marked = useMemo(() => byNode(problems), [problems]);
@@ -126,6 +130,7 @@ export function Workbench(props: WorkbenchProps) {
     <main className="flex min-h-0 flex-1" data-stale={stale}>
       <Split
         orientation="vertical"
+        sheet
         label="Width of the inspector"
         name="inspector"
         initial={340}
