@@ -37,6 +37,8 @@ export interface View {
 
 const MARGIN = { x: 48, y: 72 };
 const MOST_ALWAYS_HELD = 50;
+const NARROW = 480;
+const LEGIBLE = 0.6;
 
 export function useView(
   props: CanvasProps,
@@ -97,6 +99,14 @@ export function useView(
     },
     [stage, editor, catalogue, goTo],
   );
+  /** The whole; on a phone, where its cards could not be read, its beginning. */
+  const begin = useCallback(() => {
+    fit(false);
+    if (!stage || stage.size.width >= NARROW || stage.view.zoom >= LEGIBLE) return;
+    const { bounds } = placesOf(editor.graph, catalogue);
+    const middle = stage.size.height / 2 - (bounds.y + bounds.height / 2) * LEGIBLE;
+    goTo({ x: 16 - bounds.x * LEGIBLE, y: middle, zoom: LEGIBLE }, false);
+  }, [fit, goTo, stage, editor, catalogue]);
   const lookAt = useCallback(
     (x: number, y: number, zoom?: number) => {
       if (!stage) return;
@@ -136,16 +146,16 @@ export function useView(
     [editor, catalogue, selection, stage, lookAt, wrapper],
   );
   const keepInView = useCallback(() => {
-    if (!touched.current) fit(false);
+    if (!touched.current) begin();
     settle();
     if (selection.ids.size === 1) step(selection.primary);
-  }, [settle, selection, step, fit]);
+  }, [settle, selection, step, begin]);
   const fitted = useRef<Stage | null>(null);
   useEffect(() => {
     if (!stage || fitted.current === stage) return;
     fitted.current = stage;
-    fit(false);
-  }, [stage, fit]);
+    begin();
+  }, [stage, begin]);
   const zoomIn = useCallback(() => void flow.current?.zoomIn({ duration: 120 }), []);
   const zoomOut = useCallback(() => void flow.current?.zoomOut({ duration: 120 }), []);
 

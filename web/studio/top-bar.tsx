@@ -4,6 +4,7 @@ import { Command, Moon, Search, Sun } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { applyTheme, chooseTheme, type Theme } from "../theme/theme.ts";
 import { openCommandMenu } from "./command-menu.tsx";
+import { useCommands } from "./commands.ts";
 
 export function TopBar({ children, actions }: { children: ReactNode; actions?: ReactNode }) {
   return (
@@ -43,13 +44,15 @@ function ThemeSwitch() {
     applyTheme(other);
     setTheme(other);
   };
+  const title = `Switch to ${other} theme`;
+  useCommands(() => [{ id: "theme", title, group: "Studio", run: change }]);
   return (
     <button
       type="button"
       onClick={change}
-      className="rev-button rev-button-icon"
-      aria-label={`Switch to ${other} theme`}
-      title={`Switch to ${other} theme`}
+      className="rev-button rev-button-icon max-sm:hidden"
+      aria-label={title}
+      title={title}
     >
       {theme === "dark" ? <Sun size={15} aria-hidden /> : <Moon size={15} aria-hidden />}
     </button>

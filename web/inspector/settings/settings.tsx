@@ -60,7 +60,7 @@ export function Settings(props: NodePanelProps & { kind: NodeType | undefined })
       {raw ? (
         <RawConfig config={config} set={(next) => editor.setData(node.id, { config: next })} />
       ) : (
-        <form className="space-y-4" onSubmit={(event) => event.preventDefault()}>
+        <form className="space-y-4 pt-1" onSubmit={(event) => event.preventDefault()}>
           <NameField {...props} />
           {fields.map((field) => (
             <FieldView
@@ -105,7 +105,7 @@ export function Settings(props: NodePanelProps & { kind: NodeType | undefined })
 
 function NameField({ editor, node }: NodePanelProps) {
   return (
-    <label className="block space-y-1 text-xs font-medium">
+    <label className="grid gap-1 text-xs font-medium">
       Name
       <input
         className="rev-input"

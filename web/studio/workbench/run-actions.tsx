@@ -92,6 +92,7 @@ export function RunActions({ store, start, ask, problems }: RunActionsProps) {
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   }, [start, ask, act]);
+  if (!active && !start && !error) return null;
   return (
     <div className="flex items-center gap-2">
       {error && (
@@ -126,12 +127,13 @@ export function RunActions({ store, start, ask, problems }: RunActionsProps) {
       {start && (
         <button
           type="button"
-          className="rev-button rev-button-primary"
+          className={`rev-button rev-button-primary ${active ? "max-sm:w-8 max-sm:px-0" : ""}`}
+          aria-label="Run"
           disabled={busy || problems.length > 0}
           title={problems.length > 0 ? `Mend first: ${problems[0].message}` : "Run (Ctrl Enter)"}
           onClick={() => void act(start)}
         >
-          <Play size={14} aria-hidden /> Run
+          <Play size={14} aria-hidden /> <span className={active ? "max-sm:hidden" : ""}>Run</span>
         </button>
       )}
       {ask && (
