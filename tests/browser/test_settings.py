@@ -86,7 +86,12 @@ def test_a_secret_is_kept_replaced_and_deleted(visit: Visit, house: House) -> No
     form.get_by_label("New value").fill("another-value")
     form.get_by_role("button", name="Replace").click()
     expect(form).to_have_count(0)
+    expect(row(page, "shop_token")).to_contain_text("no workflow names it")
+    house.store(graph("uses", [one("a", "set", "A", fields={"b": "{{ secrets.shop_token }}"})]))
+    page.reload()
+    expect(row(page, "shop_token").get_by_role("link", name="Uses")).to_be_visible()
     page.get_by_role("button", name="Delete shop_token").click()
+    expect(dialog(page, "Delete shop_token?")).to_contain_text("It is used by Uses")
     dialog(page, "Delete shop_token?").get_by_role("button", name="Keep it").click()
     expect(row(page, "shop_token")).to_be_visible()
     assert len(house.ask("/api/secrets")["secrets"]) == 2

@@ -122,14 +122,16 @@ def test_a_form_says_what_is_wrong_at_the_field_and_is_sent(visit: Visit, house:
     forgive(visitor, "400")
 
 
-def test_a_form_is_filled_in_at_its_node(visit: Visit, house: House) -> None:
+@pytest.mark.parametrize("size", [PHONE, {"width": 1280, "height": 600}])
+def test_a_form_is_filled_in_at_its_node(visit: Visit, house: House, size: dict[str, int]) -> None:
     house.store(FORM)
     execution_id = house.start("ship")
-    visitor = visit()
+    visitor = visit(viewport=size)
     page = visitor.page
     page.goto(f"/runs/{execution_id}?node=where")
     asked = page.get_by_role("region", name="Waits for an answer")
     asked.get_by_role("button", name="Send it").click()
+    expect(page.get_by_role("tab", name="Input")).to_be_in_viewport()  # what is asked leaves room for the rest
     expect(asked.get_by_label("E-mail")).to_have_accessible_description("Is required")
     page.keyboard.type("ada@example.org")
     asked.get_by_label("I agree").check()

@@ -164,6 +164,26 @@ def echo() -> Iterator[Server]:
     yield from served(Echo())
 
 
+async def test_who_names_a_secret_or_a_credential_is_told() -> None:
+    async with serving(**opened(secrets={"given": VALUE})) as client:
+        for name in ("token", "tok"):
+            await put(client, f"/api/secrets/{name}", value=VALUE)
+        await put(client, "/api/credentials/shop", type="http_bearer", fields={"token": VALUE})
+        fields = {"a": "{{ secrets.token }}", "b": "{{ secrets['given'] }}", "c": "{{ credentials.shop.testUrl }}"}
+        await client.stored(node("a", "set", fields=fields), id="one", name="One")
+        await client.stored(node("a", "http_request", url="http://a.example", credential="shop"), id="two")
+        hook = node("a", "webhook", path="x", auth="header", secret="token")
+        await client.stored(hook, id="three")
+        secrets = (await client.get("/api/secrets")).json()["secrets"]
+        used = {one["name"]: {user["workflowId"] for user in one["usedBy"]} for one in secrets}
+        assert used == {"given": {"one"}, "tok": set(), "token": {"one", "three"}}
+        [shop] = (await client.get("/api/credentials")).json()["credentials"]
+        assert {user["workflowId"]: user["workflowName"] for user in shop["usedBy"]} == {"one": "One", "two": ""}
+        await client.delete("/api/workflows/one")
+        [shop] = (await client.get("/api/credentials")).json()["credentials"]
+        assert [user["workflowId"] for user in shop["usedBy"]] == ["two"]
+
+
 # --- tests of credentials ---
 
 

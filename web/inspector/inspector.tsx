@@ -103,7 +103,7 @@ function NodeInspector(props: NodePanelProps) {
         </button>
       </header>
       {row && store && (
-        <div className="px-4 pt-1.5">
+        <div className="max-h-[60%] flex-none overflow-y-auto px-4 py-1.5">
           <StatusLine row={row} now={now} />
           {history && (
             <WhyPanel {...props} row={row} store={store} history={history} version={version} now={now} />

@@ -77,7 +77,7 @@ export function PlainFieldView({ field, value, fault, disabled = false, change }
       {field.kind === "select" ? (
         <select
           {...shared}
-          className="rev-input"
+          className="rev-input scroll-mt-10"
           value={text}
           onKeyDown={keepKeys}
           onChange={(event) => change(event.target.value)}
@@ -91,7 +91,7 @@ export function PlainFieldView({ field, value, fault, disabled = false, change }
         <textarea
           {...shared}
           rows={4}
-          className="rev-input h-auto resize-y py-1.5"
+          className="rev-input h-auto scroll-mt-10 resize-y py-1.5"
           value={text}
           placeholder={field.placeholder}
           onKeyDown={keepKeys}
@@ -100,7 +100,7 @@ export function PlainFieldView({ field, value, fault, disabled = false, change }
       ) : (
         <input
           {...shared}
-          className="rev-input"
+          className="rev-input scroll-mt-10"
           type={field.kind === "number" ? "text" : field.kind}
           inputMode={field.kind === "number" ? "decimal" : undefined}
           autoComplete={field.kind === "password" ? "new-password" : "off"}

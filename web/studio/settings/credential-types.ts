@@ -4,6 +4,7 @@ import type { Api } from "../../execution/api.ts";
 import type { PlainField } from "../../inspector/plain-field.tsx";
 import { titleOf } from "../../inspector/settings/fields.ts";
 import type { Json, JsonObject, Schema } from "../../protocol/document.ts";
+import type { User } from "./users.tsx";
 
 export interface Credential {
   readonly name: string;
@@ -13,6 +14,7 @@ export interface Credential {
   readonly fields?: JsonObject;
   readonly secretFieldsSet?: readonly string[];
   readonly problem?: string;
+  readonly usedBy: readonly User[];
 }
 
 interface SecretSchema extends Schema {

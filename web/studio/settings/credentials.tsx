@@ -11,6 +11,7 @@ import { type Credential, typesOf } from "./credential-types.ts";
 import { DeleteDialog, useChange } from "./forms.tsx";
 import { Code } from "./secrets.tsx";
 import { Asked, Empty, Row, Rows, Section } from "./section.tsx";
+import { Users, usersWarning } from "./users.tsx";
 
 type Open =
   | { readonly what: "set"; readonly credential: Credential | null }
@@ -75,7 +76,7 @@ export function CredentialsSection() {
           close={close}
         />
       )}
-      {open?.what === "delete" && <CredentialDeletion name={open.credential.name} close={close} />}
+      {open?.what === "delete" && <CredentialDeletion credential={open.credential} close={close} />}
     </Section>
   );
 }
@@ -141,6 +142,8 @@ function CredentialRow({ credential, edit, remove }: CredentialRowProps) {
         {credential.secretFieldsSet?.map((name) => `${name}: set`).join(" · ")}
         {credential.secretFieldsSet?.length ? " · " : ""}
         changed {ago(credential.updatedAt)}
+        {" · "}
+        <Users users={credential.usedBy} />
       </span>
       {credential.problem && <span className="block text-error-ink">{credential.problem}</span>}
       <span role="status" className="block">
@@ -161,7 +164,12 @@ function CredentialRow({ credential, edit, remove }: CredentialRowProps) {
   );
 }
 
-function CredentialDeletion({ name, close }: { name: string; close: () => void }) {
+interface CredentialDeletionProps {
+  readonly credential: Credential;
+  close(): void;
+}
+
+function CredentialDeletion({ credential: { name, usedBy }, close }: CredentialDeletionProps) {
   const { api } = useServices();
   const change = useChange<void>(
     () => api.send("DELETE", `/api/credentials/${encodeURIComponent(name)}`),
@@ -170,7 +178,7 @@ function CredentialDeletion({ name, close }: { name: string; close: () => void }
   );
   return (
     <DeleteDialog title={`Delete ${name}?`} change={change} close={close}>
-      Nodes that are let in by <Code>{name}</Code> fail from then on. It cannot be brought back.
+      {usersWarning(usedBy)} It cannot be brought back.
     </DeleteDialog>
   );
 }

@@ -1,7 +1,7 @@
 /** Dialogs of the settings: one that keeps something, one that asks before something is deleted. */
 
 import { type UseMutationResult, useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useRef } from "react";
+import { type FormEvent, type ReactNode, useEffect, useRef } from "react";
 import { Dialog } from "../dialog.tsx";
 
 /** Do it, and ask again for what it changes. */
@@ -32,6 +32,7 @@ interface FormDialogProps {
 
 export function FormDialog({ title, button, busy, error, children, submit, close }: FormDialogProps) {
   const form = useRef<HTMLFormElement>(null);
+  useEffect(() => form.current?.querySelector<HTMLElement>("input, select, textarea")?.focus(), []);
   const onSubmit = (event: FormEvent) => {
     event.preventDefault();
     submit();

@@ -8,6 +8,7 @@ import { ago } from "../../theme/format.ts";
 import { useServices } from "../services.tsx";
 import { DeleteDialog, FormDialog, nameFault, useChange } from "./forms.tsx";
 import { Asked, Empty, Row, Rows, Section } from "./section.tsx";
+import { type User, Users, usersWarning } from "./users.tsx";
 
 interface Secret {
   readonly name: string;
@@ -15,11 +16,12 @@ interface Secret {
   readonly source: "environment" | "library";
   readonly createdAt?: string;
   readonly updatedAt?: string;
+  readonly usedBy: readonly User[];
 }
 
 type Open =
   | { readonly what: "set"; readonly name: string }
-  | { readonly what: "delete"; readonly name: string };
+  | { readonly what: "delete"; readonly secret: Secret };
 
 export function SecretsSection() {
   const { api } = useServices();
@@ -81,7 +83,7 @@ export function SecretsSection() {
                           className="rev-button rev-button-small rev-button-icon rev-button-danger"
                           aria-label={`Delete ${row.name}`}
                           title="Delete"
-                          onClick={() => setOpen({ what: "delete", name: row.name })}
+                          onClick={() => setOpen({ what: "delete", secret: row })}
                         >
                           <Trash2 size={13} aria-hidden />
                         </button>
@@ -92,6 +94,8 @@ export function SecretsSection() {
                   {row.source === "environment"
                     ? "Given by the server's environment, which goes first; it is changed there"
                     : row.updatedAt && `Set ${ago(row.updatedAt)}`}
+                  {" · "}
+                  <Users users={row.usedBy} />
                 </Row>
               ))}
             </Rows>
@@ -101,7 +105,7 @@ export function SecretsSection() {
       {open?.what === "set" && (
         <SecretDialog name={open.name} taken={secrets.data?.map((row) => row.name) ?? []} close={close} />
       )}
-      {open?.what === "delete" && <SecretDeletion name={open.name} close={close} />}
+      {open?.what === "delete" && <SecretDeletion secret={open.secret} close={close} />}
     </Section>
   );
 }
@@ -172,7 +176,7 @@ function SecretDialog({
   );
 }
 
-function SecretDeletion({ name, close }: { name: string; close: () => void }) {
+function SecretDeletion({ secret: { name, usedBy }, close }: { secret: Secret; close: () => void }) {
   const { api } = useServices();
   const change = useChange<void>(
     () => api.send("DELETE", `/api/secrets/${encodeURIComponent(name)}`),
@@ -181,7 +185,7 @@ function SecretDeletion({ name, close }: { name: string; close: () => void }) {
   );
   return (
     <DeleteDialog title={`Delete ${name}?`} change={change} close={close}>
-      Nodes that read <Code>{`secrets.${name}`}</Code> fail from then on. It cannot be brought back.
+      {usersWarning(usedBy)} It cannot be brought back.
     </DeleteDialog>
   );
 }

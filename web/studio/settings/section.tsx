@@ -62,9 +62,9 @@ export function Asked<Data>({ query, what, children }: AskedProps<Data>) {
       {data !== undefined ? (
         children(data)
       ) : error ? null : (
-        <div aria-busy="true" className="h-40 rounded-xl border border-line bg-panel">
-          <span className="rev-visually-hidden">Asking for {what}</span>
-        </div>
+        <p aria-busy="true" className="rounded-xl border border-line bg-panel p-6 text-muted">
+          Asking for {what}…
+        </p>
       )}
     </>
   );

@@ -18,6 +18,7 @@ from flowscope.server.problems import JsonResponse
 from flowscope.server.records import iso
 from flowscope.server.routes.subject import MISSING, Id, Responses, Served, router, told
 from flowscope.server.services import Services
+from flowscope.server.usage import User, users
 
 routes = router("secrets")
 
@@ -33,12 +34,18 @@ def _set(name: str, created: bool) -> Response:
 
 @routes.get("/api/secrets", responses=told(schemas.Secrets))
 async def list_secrets(services: Served) -> Response:
-    """Their names; never their values."""
+    """Their names, and the workflows that name them; never their values."""
     rows = {row.name: row for row in await asyncio.to_thread(services.vault.rows, "secret")}
     given = set(services.given_secrets)
-    return JsonResponse(
-        {"secrets": [_secret(name, rows.get(name), name in given) for name in sorted(given | set(rows))]}
-    )
+    used = await asyncio.to_thread(users, services.library, "secret")
+    told = [_secret(name, rows.get(name), name in given) | _used(used, name) for name in sorted(given | set(rows))]
+    return JsonResponse({"secrets": told})
+
+
+def _used(used: dict[str, list[User]], name: str) -> dict[str, Any]:
+    return {
+        "usedBy": [{"workflowId": user.workflow_id, "workflowName": user.workflow_name} for user in used.get(name, ())]
+    }
 
 
 def _secret(name: str, row: SealedRow | None, given: bool) -> dict[str, Any]:
@@ -74,12 +81,13 @@ async def list_credential_types() -> Response:
 
 @routes.get("/api/credentials", responses=told(schemas.Credentials))
 async def list_credentials(services: Served) -> Response:
-    """All of them, without their secret fields."""
+    """All of them, without their secret fields, and the workflows that name them."""
     return JsonResponse({"credentials": await asyncio.to_thread(_credentials, services)})
 
 
 def _credentials(services: Services) -> list[dict[str, Any]]:
-    return [_credential(services, row) for row in services.vault.rows("credential")]
+    used = users(services.library, "credential")
+    return [_credential(services, row) | _used(used, row.name) for row in services.vault.rows("credential")]
 
 
 def _credential(services: Services, row: SealedRow) -> dict[str, Any]:
