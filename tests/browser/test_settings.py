@@ -286,6 +286,7 @@ def test_everybody_can_use_it(visit: Visit, house: House, theme: str) -> None:
         expect(page.locator("[aria-busy=true]")).to_have_count(0)
         clean(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), section
+        expect(page.get_by_role("navigation", name="Sections").locator(".active")).to_be_in_viewport(ratio=1)
         button = page.get_by_role("button", name=re.compile("^(Add|Make) a"))
         if button.count():
             button.click()

@@ -1,7 +1,7 @@
 /** The settings: what workflows read beside their documents, what starts them, who may come, and what this server is. */
 
 import { Link, useParams } from "@tanstack/react-router";
-import { type ComponentType, useEffect } from "react";
+import { type ComponentType, useEffect, useRef } from "react";
 import { AboutSection } from "../settings/about.tsx";
 import { CredentialsSection } from "../settings/credentials.tsx";
 import { KeysSection } from "../settings/keys.tsx";
@@ -24,6 +24,12 @@ export function SettingsPage() {
   const { section } = useParams({ from: "/settings/$section" });
   const found = SECTIONS.find((one) => one.id === section);
   const Content = found && CONTENTS[found.id];
+  const sections = useRef<HTMLElement>(null);
+  useEffect(() => {
+    sections.current
+      ?.querySelector(`[href$="/${section}"]`)
+      ?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [section]);
   useEffect(() => {
     document.title = `${found?.title ?? "Nothing here"} · Settings · flowscope`;
   }, [found]);
@@ -34,6 +40,7 @@ export function SettingsPage() {
       </TopBar>
       <div className="flex min-h-0 flex-1 flex-col md:flex-row">
         <nav
+          ref={sections}
           aria-label="Sections of the settings"
           className="flex flex-none gap-1 overflow-x-auto border-line bg-panel p-2 max-md:border-b md:w-48 md:flex-col md:border-r md:p-3"
         >

@@ -90,7 +90,11 @@ export function WaitingPage() {
               editor.
             </p>
           )}
-          {!list.data && !list.error && <Loading />}
+          {!list.data && !list.error && (
+            <p aria-busy="true" className="rounded-xl border border-line bg-panel p-6 text-muted">
+              Asking what waits…
+            </p>
+          )}
           <ul className="space-y-3" aria-label="What waits">
             {shown.map((one) => (
               <Question
@@ -113,17 +117,6 @@ export function WaitingPage() {
         </div>
       </main>
     </>
-  );
-}
-
-function Loading() {
-  return (
-    <div aria-busy="true" className="space-y-3">
-      <span className="rev-visually-hidden">Asking what waits</span>
-      {[0, 1, 2].map((n) => (
-        <div key={n} className="h-32 rounded-xl border border-line bg-panel" />
-      ))}
-    </div>
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { useScope } from "../../execution/react/scope.ts";
 import { count, duration, size } from "../../theme/format.ts";
 import { StatusIcon } from "../../theme/status.tsx";
 import { useServices } from "../services.tsx";
@@ -10,6 +11,7 @@ import { Asked, Section } from "./section.tsx";
 
 export function AboutSection() {
   const { api, config } = useServices();
+  const { session } = useScope(api);
   const health = useQuery({
     queryKey: ["health"],
     queryFn: () => api.get<{ status: string }>("/health"),
@@ -70,7 +72,7 @@ export function AboutSection() {
         </Facts>
         <Facts title="Access">
           <Fact name="Keys">
-            {config.authentication ? "Everything needs one" : "None: open to this machine"}
+            {config.authentication || session?.name ? "Everything needs one" : "None: open to this machine"}
           </Fact>
           <Fact name="Live stream">
             <code className="font-mono">{websocket.path}</code>
