@@ -243,7 +243,7 @@ def test_a_run_is_held_goes_on_and_is_cancelled(visit: Visit, house: House) -> N
 
 @pytest.mark.parametrize(
     ("answer", "word", "node"),
-    [("Run it again", "Running", "Running"), ("Let it fail", "Failed", "Lost")],
+    [("Run it again", "Running", "Running"), ("Take it as failed", "Failed", "Lost")],
     ids=["again", "fail"],
 )
 def test_a_lost_attempt_is_asked_about_and_answered(
