@@ -4,8 +4,8 @@ import { X } from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { NodeType } from "../protocol/document.ts";
 import { glyphOf } from "./glyphs.ts";
+import { NODE_MIME } from "./ground-events.ts";
 import type { Catalogue } from "./places.ts";
-import { NODE_MIME } from "./surface.ts";
 
 interface PaletteProps {
   readonly catalogue: Catalogue;
