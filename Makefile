@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lint types layers web bench chaos fuzz rough simulate planted deaths lock clean
+.PHONY: help run test check fmt lint types layers web bench chaos fuzz rough simulate planted deaths storms lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ rough: $(STAMP) ## treat worker processes roughly: N mixed tasks (default 1000),
 
 deaths: $(STAMP) web ## kill the server N times (default 50) under a run that is watched in the studio
 	@cd tests && ../$(BIN)/python -m browser.deaths --deaths $(or $(N),50)
+
+storms: $(STAMP) web ## disturb runs that are watched in the studio N times (default 200): cuts, restarts, sleeping tabs
+	@cd tests && ../$(BIN)/python -m browser.storms --storms $(or $(N),200) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 lock: ## write requirements/*.txt again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements/run.txt

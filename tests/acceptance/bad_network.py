@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -34,14 +35,17 @@ class Weather:
 
 
 class Link:
-    """One connection through the proxy. `is_stream`: what is passed now are messages, not the head of an answer."""
+    """One connection through the proxy. `is_stream`: what is passed now are messages, not the head of an answer;
+    `is_socket`: it is, or is about to be, a WebSocket."""
 
     def __init__(self, number: int, to_client: asyncio.StreamWriter) -> None:
         self.number = number
-        self.is_stream = False
+        self.is_stream = self.is_socket = False
         self._to_client = to_client
 
     def pass_on(self, data: bytes) -> None:
+        if self._to_client.is_closing():
+            raise Cut
         self._to_client.write(data)
 
     async def taken(self) -> None:
@@ -52,6 +56,13 @@ class Link:
     def cut(self) -> None:
         self._to_client.transport.abort()
 
+    def reset(self) -> None:
+        """Cut it as a machine does that has forgotten it."""
+        peer = self._to_client.get_extra_info("socket")
+        if peer is not None and peer.fileno() >= 0:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.cut()
+
 
 class BadNetwork:
     """A proxy to `127.0.0.1:port`; `upstream` may change, and connections are refused where nothing listens."""
@@ -61,6 +72,7 @@ class BadNetwork:
         self.weather = weather or Weather()
         self.port = 0
         self.links = 0
+        self.standing: set[Link] = set()
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -94,11 +106,13 @@ class BadNetwork:
         except OSError:
             link.cut()
             return
+        self.standing.add(link)
         going = asyncio.ensure_future(self._up(reader, above))
         coming = asyncio.ensure_future(self._down(below, link))
         try:
             await asyncio.wait({going, coming}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self.standing.discard(link)
             for task in (going, coming):
                 task.cancel()
             await asyncio.gather(going, coming, return_exceptions=True)
@@ -118,6 +132,7 @@ class BadNetwork:
             while data := await below.read(65_536):
                 for unit in units.feed(data):
                     link.is_stream = units.is_stream(unit)
+                    link.is_socket = units.is_socket
                     await self.weather.tell(unit, link)
             return
         link.cut()
@@ -129,6 +144,10 @@ class Units:
     def __init__(self) -> None:
         self._rest = b""
         self._kind = ""
+
+    @property
+    def is_socket(self) -> bool:
+        return self._kind == "frames"
 
     def is_stream(self, unit: bytes) -> bool:
         return bool(self._kind) and not unit.startswith(b"HTTP/")

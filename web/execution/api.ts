@@ -364,8 +364,10 @@ export class Api {
     body: unknown,
     headers: Record<string, string>,
   ): Promise<Answer<Body>> {
+    const limit = method === "GET" ? new Limit() : null;
     let response: Response;
     const text = body === undefined ? null : JSON.stringify(body);
+    let value: unknown;
     try {
       response = await fetch(this.base + path, {
         method,
@@ -374,11 +376,15 @@ export class Api {
         credentials: "same-origin",
         // So that what is being saved is saved, also while the page goes away.
         keepalive: text !== null && text.length < MOST_KEPT_ALIVE,
+        signal: limit?.signal ?? null,
       });
+      limit?.answered();
+      value = response.status === 204 ? null : await response.json().catch(notJson);
     } catch {
       throw new ApiError(0, "UNREACHABLE", "The server cannot be reached. Is it running?", {});
+    } finally {
+      limit?.done();
     }
-    const value: unknown = response.status === 204 ? null : await response.json().catch(() => null);
     if (!response.ok) throw this.#refusal(response.status, value);
     return { body: value as Body, etag: response.headers.get("etag") ?? "" };
   }
@@ -421,4 +427,30 @@ function query(members: Record<string, unknown>): string {
   }
   const text = search.toString();
   return text ? `?${text}` : "";
+}
+
+const ANSWER_WITHIN = 10_000;
+const READ_WITHIN = 60_000;
+
+/** A read ends, with an answer or without: on a line that is dead, and does not say so, none would ever come. */
+class Limit {
+  readonly #abort = new AbortController();
+  readonly signal = this.#abort.signal;
+  #timer = setTimeout(() => this.#abort.abort(), ANSWER_WITHIN);
+
+  /** The answer has begun; the rest of it may take longer. */
+  answered(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#abort.abort(), READ_WITHIN);
+  }
+
+  done(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** An answer that is whole, but not JSON, has no value; one that was cut off is none. */
+function notJson(failed: unknown): null {
+  if (failed instanceof SyntaxError) return null;
+  throw failed;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ServerMessage } from "../protocol/messages.ts";
 import { Connection, type Environment } from "./connection.ts";
 import { RunStore } from "./run-store.ts";
-import { EventLines, type Handlers, type Link, type Transport } from "./transport.ts";
+import { EventLines, type Handlers, type Link, streamTransport, type Transport } from "./transport.ts";
 
 /** Time, chance and network in the hand of the test. */
 class World implements Environment {
@@ -251,6 +251,12 @@ describe("the connection", () => {
 });
 
 describe("Server-Sent Events", () => {
+  it("are not believed after two heartbeats of the server that did not come", () => {
+    const address = { url: "http://server", socketPath: "/ws" };
+    expect(streamTransport({ ...address, heartbeat: 1_000 }).patience).toBe(7_000);
+    expect(streamTransport(address).patience).toBe(65_000);
+  });
+
   it("are put together from chunks that break anywhere", () => {
     const text = 'id: 3\ndata: {"a":1}\n\n: ping\n\ndata: {"b":\ndata: 2}\n\n';
     for (let cut = 0; cut < text.length; cut += 1) {

@@ -47,7 +47,8 @@ export interface Environment {
 
 const PING_EVERY = 3_000;
 const OPEN_WITHIN = 6_000;
-const GIVE_UP_AFTER = 2.2;
+/** Milliseconds beyond the transport's patience. */
+const GIVE_UP_AFTER = 8_000;
 /** A question that was not answered for so long is asked again when something shows that it is still open. */
 const ASK_AGAIN = 3_000;
 
@@ -333,7 +334,7 @@ export class Connection {
     if (this.#open && !this.#heardSomething && this.transport === "websocket" && silence > OPEN_WITHIN) {
       return this.#lose("it is mute");
     }
-    if (silence > patience * GIVE_UP_AFTER) return this.#lose("silent");
+    if (silence > patience + GIVE_UP_AFTER) return this.#lose("silent");
     if (this.#open && silence >= PING_EVERY - 100) this.#link?.ping();
     if (silence > patience) this.#tell();
     this.#tick();

@@ -74,6 +74,8 @@ export class RunStore {
   cursor = -1;
   caughtUp = false;
   gap = false;
+  /** How often it was brought up to date. What has no number, such as log lines, may have been missed each time. */
+  arrivals = 0;
   workflowId = "";
   run: RunFacts | null = null;
   /** Node ids in the order of the definition. */
@@ -212,6 +214,7 @@ export class RunStore {
       case "CAUGHT_UP":
         if (!this.#mine(message) || this.gap) return "ignored";
         this.caughtUp = true;
+        this.arrivals += 1;
         this.#touchRun();
         return "applied";
       case "LAGGED":
@@ -265,6 +268,7 @@ export class RunStore {
     this.#replace(pages.flatMap((page) => page.nodes));
     this.cursor = data.seq;
     this.gap = false;
+    this.arrivals += 1;
     return "applied";
   }
 

@@ -32,6 +32,8 @@ export interface Address {
   /** The server's origin, such as `http://127.0.0.1:3001`, with the path it is mounted at. */
   readonly url: string;
   readonly socketPath: string;
+  /** Milliseconds between two signs of life from the server; 30 s where it is not known. */
+  readonly heartbeat?: number;
   /** For servers with keys, where no cookie says who asks. */
   readonly getTicket?: () => Promise<string>;
 }
@@ -100,9 +102,10 @@ class SocketLink implements Link {
   }
 }
 
-/** A stream of Server-Sent Events an execution, read with fetch, so that silence can be seen. */
+/** A stream of Server-Sent Events an execution, read with fetch, so that silence can be seen: two heartbeats that do not come. */
 export function streamTransport(address: Address): Transport {
-  return { name: "sse", patience: 65_000, open: (handlers) => new StreamLink(address, handlers) };
+  const patience = 2 * (address.heartbeat ?? 30_000) + 5_000;
+  return { name: "sse", patience, open: (handlers) => new StreamLink(address, handlers) };
 }
 
 class StreamLink implements Link {

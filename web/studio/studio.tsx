@@ -43,7 +43,10 @@ function Ready({
   nodeTypes: Awaited<ReturnType<Api["nodeTypes"]>>;
 }) {
   const services = useMemo(() => {
-    const runs = new Runs(browserConnection({ url: api.base, socketPath: config.websocket.path }));
+    const { path, heartbeatInterval } = config.websocket;
+    const runs = new Runs(
+      browserConnection({ url: api.base, socketPath: path, heartbeat: heartbeatInterval }),
+    );
     return { api, config, runs, catalogue: new Map(nodeTypes.map((type) => [type.type, type])) };
   }, [api, config, nodeTypes]);
   useEffect(() => {

@@ -17,7 +17,7 @@ const live = (text: string, offset: number, more: Partial<LogLine> = {}): LogLin
   kind: "log",
   level: "info",
   text,
-  timestamp: 0,
+  timestamp: Date.parse("2026-01-01T00:00:01Z"),
   ...more,
 });
 
@@ -32,10 +32,9 @@ test("each line once, whether it was kept or came live", () => {
 test("a gap is there until what is missing has been read", () => {
   const book = new LogBook();
   const arrived = [live("3", 0, { kind: "gap" }), live("four", 3)];
-  expect(book.gaps(arrived)).toBe(true);
+  expect(book.merged(arrived).map((line) => line.kind)).toContain("gap");
   book.keep([kept("one", 1), kept("two", 2), kept("three", 3), kept("four", 4)], 5);
   expect(book.merged(arrived).map((line) => line.text)).toEqual(["one", "two", "three", "four"]);
-  expect(book.gaps(arrived)).toBe(false);
 });
 
 test("streamed pieces are one text; filters go by node, level, text and time", () => {
@@ -55,4 +54,14 @@ test("streamed pieces are one text; filters go by node, level, text and time", (
   expect(filtered(lines, { ...all, text: "ada" })).toHaveLength(1);
   expect(filtered(lines, { ...all, node: "b" })).toHaveLength(0);
   expect(filtered(lines, { ...all, until: 1 })).toHaveLength(0);
+});
+
+test("what was said before a death, and was not kept, stands where it was said", () => {
+  const book = new LogBook();
+  book.keep([kept("again", 0, { attempt: 2, at: "2026-01-01T00:00:02Z" })], 1);
+  const lines = book.merged([
+    live("lost", 0),
+    live("later", 1, { attempt: 2, timestamp: Date.parse("2026-01-01T00:00:03Z") }),
+  ]);
+  expect(lines.map((line) => line.text)).toEqual(["lost", "again", "later"]);
 });

@@ -14,6 +14,11 @@ export interface KeptLine {
   readonly offset: number;
 }
 
+export interface KeptPage {
+  readonly lines: readonly KeptLine[];
+  readonly nextOffset: number;
+}
+
 export interface LogFilter {
   readonly node: string;
   /** The least level. */
@@ -59,12 +64,12 @@ export class LogBook {
       const known = this.#words.get(keyOf(line.nodeId, line.path, line.attempt)) ?? 0;
       return line.kind === "gap" ? line.offset + Number(line.text) > known : line.offset >= known;
     });
-    return joined([...this.kept, ...fresh]);
-  }
-
-  /** Whether live lines are missing between what is kept and what came. */
-  gaps(live: readonly LogLine[]): boolean {
-    return this.merged(live).some((line) => line.kind === "gap");
+    const all = [...this.kept, ...fresh];
+    // What was said before a server died, and is not kept, stands where it was said.
+    const late = this.kept.at(-1)?.timestamp ?? 0;
+    if (fresh.some((line) => line.timestamp < late))
+      all.sort((one, other) => one.timestamp - other.timestamp);
+    return joined(all);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Logs: what the nodes say, as they say it. It follows until one scrolls up. */
 
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { nodeOf, titleOf } from "../canvas/graph.ts";
 import type { LogLine } from "../execution/log-lines.ts";
 import { useLogLines, usePrimary, useRunFacts } from "../execution/react/hooks.ts";
@@ -8,10 +8,9 @@ import { hasEnded } from "../execution/status.ts";
 import { clock, count } from "../theme/format.ts";
 import type { DockProps } from "./dock.tsx";
 import { LineFilter } from "./line-filter.tsx";
-import { filtered, type KeptLine, LEVELS, LogBook } from "./log-book.ts";
+import { filtered, type KeptPage, LEVELS } from "./log-book.ts";
+import { LogReader } from "./log-reader.ts";
 import { FollowButton, useTail } from "./tail.tsx";
-
-const PAGE = 500;
 
 const KINDS = Object.fromEntries(
   LEVELS.map((one) => [one, one === "debug" ? "All levels" : one === "error" ? "Errors" : `${one} and up`]),
@@ -38,12 +37,8 @@ export function Logs({
   const [level, setLevel] = useState("debug");
   const [text, setText] = useState("");
   const [only, setOnly] = useState(false);
-  const { lines, state, error, read } = useLog(api, store, source?.executionId ?? store.executionId);
+  const { lines, state, error, read } = useLog(api, store, source, run?.status);
   const ended = run !== null && hasEnded(run.status);
-  // When it ends, what was dropped on the way is read.
-  useEffect(() => {
-    if (ended) void read();
-  }, [ended, read]);
   const wanted = node ?? (only ? primary : "");
   const shown = useMemo(
     () => filtered(lines, { node: wanted, level, text, until }),
@@ -167,37 +162,33 @@ function Lines({ lines, single, name, select, read }: LinesProps) {
   );
 }
 
-/** What is kept is read when the panel opens, and again when asked to; the rest comes live. */
-function useLog(api: DockProps["api"], store: DockProps["store"], executionId: string) {
+/**
+ * What is kept is read when the panel opens, when the run comes to another status, and whenever lines may have been missed: after
+ * each return of the connection, and while there is a gap, for lines are kept with the events that follow them.
+ */
+function useLog(
+  api: DockProps["api"],
+  store: DockProps["store"],
+  source: DockProps["source"],
+  status: string | undefined,
+) {
+  const executionId = source?.executionId ?? store.executionId;
   const live = useLogLines(store);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a book for each run
-  const book = useMemo(() => new LogBook(), [store]);
-  const [version, setVersion] = useState(0);
-  const [state, setState] = useState<"loading" | "ready">("loading");
-  const [error, setError] = useState("");
-  const busy = useRef<Promise<void> | null>(null);
-  const read = useCallback(async () => {
-    busy.current ??= (async () => {
-      try {
-        for (let more = true; more; ) {
-          const page = await api.lines(executionId, book.next);
-          book.keep(page.lines as unknown as KeptLine[], page.nextOffset);
-          more = page.lines.length >= PAGE;
-        }
-        setError("");
-      } catch (failed) {
-        setError(failed instanceof Error ? failed.message : String(failed));
-      }
-      setState("ready");
-      setVersion((last) => last + 1);
-      busy.current = null;
-    })();
-    await busy.current;
-  }, [api, executionId, book]);
-  useEffect(() => {
-    void read();
-  }, [read]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a log for each store
+  const reader = useMemo(
+    () => new LogReader(async (after) => (await api.lines(executionId, after)) as unknown as KeptPage),
+    [api, executionId, store],
+  );
+  const version = useSyncExternalStore(reader.subscribe, () => reader.version);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the book is the same object after every page
-  const lines = useMemo(() => book.merged(live), [book, live, live.length, version]);
-  return { lines, state, error, read };
+  const lines = useMemo(() => reader.book.merged(live), [reader, live, live.length, version]);
+  const gap = lines.some((line) => line.kind === "gap");
+  const missed = useSyncExternalStore(store.subscribeRun.bind(store), () =>
+    source ? "" : `${store.arrivals}:${gap ? store.cursor : ""}`,
+  );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each of them is a reason to read
+  useEffect(() => {
+    void reader.read();
+  }, [reader, status, missed]);
+  return { lines, state: reader.state, error: reader.error, read: reader.read };
 }

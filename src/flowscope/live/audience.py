@@ -187,7 +187,7 @@ class Audience:
         if subscription.viewer.framed:
             parcel = frames(self.execution_id, subscription.cursor, seq, messages)
         else:
-            parcel = singles(messages)
+            parcel = _singles(self.channel, messages) if self.channel and seq == self.channel.seq else singles(messages)
         subscription.queue.append(parcel)
         subscription.cursor = seq
 
@@ -209,7 +209,7 @@ class Audience:
         channel = self.channel
         if channel is None:
             return 0
-        late = self._flush_durable(channel) if channel.pending else []
+        late = self._flush_durable(channel) if channel.told < channel.seq else []
         if self._murmurs:
             self._flush_murmurs(channel)
         return len(late)
@@ -220,7 +220,7 @@ class Audience:
         late: list[Subscription] = []
         plain, framed = self._level
         if plain:
-            late += self._send_all(plain, singles(pending))
+            late += self._send_all(plain, _singles(channel, pending))
         if framed:
             late += self._send_all(framed, frames(self.execution_id, prev, channel.seq, pending))
         for subscription in late:
@@ -270,10 +270,10 @@ class Audience:
 
     def _rest(self, channel: Channel, cursor: int, pending: Sequence[Encoded], *, framed: bool) -> Parcel:
         messages = [message for message in pending if message.seq > cursor]
-        if framed:
-            # Even an empty frame is sent: the next one follows on its seq.
-            return frames(self.execution_id, cursor, channel.seq, messages) if cursor < channel.seq else _NOTHING
-        return singles(messages)
+        if cursor >= channel.seq:
+            return _NOTHING
+        # Even an empty frame is sent: the next one follows on its seq.
+        return frames(self.execution_id, cursor, channel.seq, messages) if framed else _singles(channel, messages)
 
     def _flush_murmurs(self, channel: Channel) -> None:
         parcels = self._murmurs.take(channel)
@@ -284,3 +284,9 @@ class Audience:
                     wire = subscription.viewer.wire
                     if wire.buffered() <= most:  # the ephemeral lane is dropped first
                         wire.send(parcel)
+
+
+def _singles(channel: Channel, messages: Sequence[Encoded]) -> Parcel:
+    """For clients without frames, to where the channel is: if the last events show nothing, the run as it is says so."""
+    level = bool(messages) and messages[-1].seq == channel.seq
+    return singles(messages if level else [*messages, channel.translator.standing()])

@@ -156,6 +156,10 @@ class Translator:
             messages.append(Encoded(seq, "", True, encode(ExecutionUpdate(data=self._facts()))))
         return messages
 
+    def standing(self) -> Encoded:
+        """The run as it is, for those whose cursor is to follow though nothing that is shown has changed."""
+        return Encoded(self.seq, "", True, encode(ExecutionUpdate(data=self._facts())))
+
     def _facts(self) -> ExecutionUpdateData:
         view = self.view
         return ExecutionUpdateData(

@@ -263,12 +263,12 @@ def truth(events: Sequence[AnyEvent], shape: WorkflowShape | None, execution_id:
 
 
 def steady(state: Any, *, ordered: bool = True) -> Any:
-    """A state without what is ephemeral, and without the seq, which events that show nothing move. Without a definition
-    nodes are in the order they were first told of, which need not be that of their first events."""
+    """A state without what is ephemeral. Without a definition nodes are in the order they were first told of, which need not
+    be that of their first events."""
     nodes = [
         {key: value for key, value in node.items() if node["status"] != "running" or key not in ("progress", "visual")}
         for node in state["nodes"]
     ]
     if not ordered:
         nodes.sort(key=lambda node: node["nodeId"])
-    return {key: value for key, value in state.items() if key != "seq"} | {"nodes": nodes}
+    return state | {"nodes": nodes}
