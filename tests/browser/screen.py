@@ -126,7 +126,7 @@ def _bars(codes: dict[str, str], events: list[dict[str, Any]]) -> dict[str, list
             bars[node][1] += 1
         elif kind == "IterationFailed" or (kind in ("NodeFailed", "NodeLost") and inside):
             bars[node][2] += 1
-        elif kind == "NodeStarted" or (kind == "NodeSkipped" and not inside and not bars[node][0]):
+        elif kind == "NodeStarted":
             bars[node][0] += 1
     return bars
 
