@@ -126,9 +126,34 @@ def _bars(codes: dict[str, str], events: list[dict[str, Any]]) -> dict[str, list
             bars[node][1] += 1
         elif kind == "IterationFailed" or (kind in ("NodeFailed", "NodeLost") and inside):
             bars[node][2] += 1
-        elif kind == "NodeStarted":
-            bars[node][0] += 1
+    for node in codes:
+        bars[node][0] = _attempts(node, events)
     return bars
+
+
+def _attempts(node: str, events: list[dict[str, Any]]) -> int:
+    """Attempts at the top level that are drawn as having run. One that only waited, or that died with its process in the
+    instant in which it began, is drawn as a wait or as the time without a server."""
+    drawn = 0
+    began = death = last = 0.0
+    waited = False
+    for event in events:
+        kind, at = event["type"], event["at"]
+        if kind == "ExecutionRecovered":
+            death = last
+        last = at
+        if event.get("nodeId") != node or event.get("path"):
+            continue
+        if kind == "NodeStarted":
+            began, waited = at, False
+        elif kind == "NodeSuspended" and began:
+            drawn += at > began
+            began, waited = 0, True
+        elif kind in ("NodeSucceeded", "NodeFailed", "NodeCancelled", "NodeLost") and began:
+            end = death if kind == "NodeLost" else at
+            drawn += end > began or at == began
+            began = 0
+    return drawn + (began > 0 and not waited)
 
 
 def said(lines: list[dict[str, Any]], titles: dict[str, str]) -> dict[str, str]:
