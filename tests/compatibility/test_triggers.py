@@ -263,6 +263,11 @@ async def test_what_rests_is_listed_too_and_how_the_last_run_went(server: Client
     (one,) = (await server.get("/api/triggers?all=true&workflowId=flow")).json()["triggers"]
     assert (one["lastStatus"], one["fired"]) == ("success", 1)
     assert [one["workflowId"] for one in (await server.get("/api/triggers")).json()["triggers"]] == ["flow"]
+    assert (await server.delete("/api/workflows/leave")).status_code == 204
+    await server.stored(node("later", "form_trigger", fields=[]), node("end", "noop"), id="leave")
+    await server.put("/api/workflows/flow", json={"nodes": [node("go", "manual_trigger")]}, headers={"if-match": "*"})
+    found = (await server.get("/api/triggers?all=true")).json()["triggers"]
+    assert [(one["workflowId"], one["label"]) for one in found] == [("leave", "Later"), ("night", "Nightly")]
     await server.post("/api/workflows/night/activate")
     (one,) = (await server.get("/api/triggers?all=true&workflowId=night")).json()["triggers"]
     assert one["active"] and one["nextDue"]

@@ -153,6 +153,12 @@ class WorkflowLibrary:
                 for version, name, nodes, problems, at, by, draft in rows
             ]
 
+    def active_versions(self) -> list[tuple[str, int, float]]:
+        """The workflows that can run: id, the version that does, and when the workflow was made; in the order of their ids."""
+        with self._database.reading() as connection:
+            sql = "SELECT workflow_id, active, created_at FROM workflows WHERE active NOT NULL ORDER BY workflow_id"
+            return [(workflow_id, version, at) for workflow_id, version, at in connection.execute(sql)]
+
     def all_active(self) -> list[StoredWorkflow]:
         """Every workflow that can run, in its active version."""
         with self._database.reading() as connection:

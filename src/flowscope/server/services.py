@@ -36,6 +36,7 @@ from flowscope.server.links import Links
 from flowscope.server.metrics import Metrics
 from flowscope.server.replies import Replies
 from flowscope.server.reporters import Reporters
+from flowscope.server.resting import Resting
 from flowscope.server.retention import Retainer
 from flowscope.server.security import Rules
 from flowscope.server.settings import Settings
@@ -102,6 +103,7 @@ class Services:
         activations = Activations(self.database)
         self.links = Links(lambda: activations.seal("links"))
         self.triggers = TriggerDesk(self.engine.orchestrator, activations, self.workflow)
+        self.resting = Resting(self.library, self.triggers, self.engine.registry, self.limits)
         self.studio = Studio()
         self.started = False
         self._find_workflow = find_workflow

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from flowscope.errors import DefinitionInvalid, FlowscopeError, Problem
+from flowscope.errors import DefinitionInvalid, Problem
 from flowscope.nodes.triggers import FormTriggerConfig, IntervalConfig, ScheduleConfig, WebhookConfig
 from flowscope.server import schemas
 from flowscope.server.links import form_address
@@ -22,9 +20,6 @@ from flowscope.triggers import TriggerState
 
 routes = router("triggers")
 
-_TRIGGERS: Final = re.compile(rb"schedule|interval|webhook|form_trigger|workflow_trigger|file_watch")
-"""What a document that has triggers says; others need not be read."""
-
 
 @routes.get("/api/triggers", responses=told(schemas.Triggers))
 async def list_triggers(
@@ -36,22 +31,11 @@ async def list_triggers(
     wrong. With `all` also those of workflows that could be active."""
     found = [(state, True) for state in services.triggers.states()]
     if all:
-        found += [(state, False) for state in await _resting(services)]
+        found += [(state, False) for state in await asyncio.to_thread(services.resting.states)]
     found = [(state, active) for state, active in found if workflow_id in ("", state.workflow_id)]
     rows = await asyncio.to_thread(_last_runs, services, [state for state, _ in found])
     bodies = [_object(services, state, active) | rows.get(state.execution_id, {}) for state, active in found]
     return JsonResponse({"triggers": bodies})
-
-
-async def _resting(services: Services) -> list[TriggerState]:
-    """The triggers of what is not active and could be."""
-    states: list[TriggerState] = []
-    for stored in await asyncio.to_thread(services.library.all_active):
-        if services.triggers.is_active(stored.workflow_id) or not _TRIGGERS.search(stored.document):
-            continue
-        with contextlib.suppress(FlowscopeError):  # it could run once, with node types that are gone
-            states += services.triggers.resting(await services.workflow(stored.workflow_id))
-    return sorted(states, key=lambda state: (state.workflow_id, state.node_id))
 
 
 def _last_runs(services: Services, states: list[TriggerState]) -> dict[str, dict[str, str]]:
