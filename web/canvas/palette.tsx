@@ -130,6 +130,8 @@ function Entry({ type, at, chosen, heading, onAdd }: EntryProps) {
   );
 }
 
+/** What most workflows begin with. */
+const COMMONEST = "manual_trigger";
 const FIRST = ["trigger", "flow", "data", "network"];
 
 /** In the order of categories without a search, by how well they match with one. */
@@ -140,7 +142,11 @@ function matches(types: readonly NodeType[], search: string, after: boolean): No
   const wanted = search.trim().toLowerCase();
   if (!wanted)
     return [...usable].sort(
-      (a, b) => rank(a) - rank(b) || a.category.localeCompare(b.category) || a.title.localeCompare(b.title),
+      (a, b) =>
+        rank(a) - rank(b) ||
+        a.category.localeCompare(b.category) ||
+        Number(b.type === COMMONEST) - Number(a.type === COMMONEST) ||
+        a.title.localeCompare(b.title),
     );
   return usable
     .map((type) => ({ type, score: score(type, wanted) }))
