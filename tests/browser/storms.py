@@ -352,6 +352,7 @@ async def weather_the(storms: int, seed: str, directory: Path, lanes: int = LANE
             for n, kinds in left:
                 try:
                     await lane.play(kinds, random.Random(f"{seed}/{n}"), report)
+                    print(f"run {n}: {', '.join(kinds)}", file=sys.stderr, flush=True)
                 except AssertionError as failed:
                     again = f"make storms N={storms} SEED={seed} ONLY={n}"
                     report.failures.append(f"{failed}\n  in run {n}: {', '.join(kinds)}\n  see it again: {again}")

@@ -93,7 +93,7 @@ export function RunsPage() {
       <main className="flex min-h-0 flex-1 flex-col" data-stale={stale}>
         <Filters search={search} change={change} />
         {stale && (
-          <p role="alert" className="border-b border-line bg-sunken px-4 py-2 text-skipped-ink">
+          <p role="alert" className="border-b border-line bg-panel px-4 py-2 text-skipped-ink">
             Stale: this is from {clock(list.readAt)}. {list.error} Looking again every{" "}
             {duration(Math.max(500, config.ui.refreshInterval))}.
           </p>
