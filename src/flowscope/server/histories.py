@@ -101,9 +101,11 @@ class Histories:
         else:
             where = f" in {path}" if path else ""
             raise _no_payload(f"Node {node_id}{where} of execution {row.execution_id} has no {which}")
+        told = None if isinstance(event, NodeStarted) else recorded(event.output, event.output_blob)
+        if which == "output" and told is not None and not event.passed:  # type: ignore[union-attr]  # no start has one
+            return self._build(told)  # the rest follows from what went before
         state = await self.state(row, events[: last + 1])
         if state is None:
-            told = None if isinstance(event, NodeStarted) else recorded(event.output, event.output_blob)
             return self._build(told)
         frame = state.frames[path]
         number = frame.scope.index[node_id]
