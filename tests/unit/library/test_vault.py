@@ -274,7 +274,7 @@ def test_a_secret_field_that_is_left_out_keeps_its_value(database: LibraryDataba
         (
             "ftp",
             {},
-            "There is no credential type 'ftp'. They are: smtp, postgresql, redis, openai, http_basic, http_bearer",
+            "There is no credential type 'ftp'. They are: smtp, postgresql, redis, openai, http_basic, http_bearer, http_header",
         ),
         ("smtp", {}, "host: is required"),
         ("smtp", {"host": "h", "port": 0}, "port: Input should be greater than or equal to 1"),
