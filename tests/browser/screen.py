@@ -132,26 +132,27 @@ def _bars(codes: dict[str, str], events: list[dict[str, Any]]) -> dict[str, list
 
 
 def _attempts(node: str, events: list[dict[str, Any]]) -> int:
-    """Attempts at the top level that are drawn as having run. One that only waited, or that died with its process in the
-    instant in which it began, is drawn as a wait or as the time without a server."""
+    """Bars of attempts at the top level that have run; of a container whose server stopped, one before and one after. An
+    attempt that only waited, or that died with its process in the instant in which it began, is drawn as a wait or as the
+    time without a server."""
     drawn = 0
-    began = death = last = 0.0
-    waited = False
+    began = last = 0.0
+    waited = stopped = False
     for event in events:
         kind, at = event["type"], event["at"]
-        if kind == "ExecutionRecovered":
-            death = last
+        if kind == "ExecutionRecovered" and began:
+            drawn += last > began
+            began, stopped = at, True
         last = at
         if event.get("nodeId") != node or event.get("path"):
             continue
         if kind == "NodeStarted":
-            began, waited = at, False
+            began, waited, stopped = at, False, False
         elif kind == "NodeSuspended" and began:
             drawn += at > began
             began, waited = 0, True
         elif kind in ("NodeSucceeded", "NodeFailed", "NodeCancelled", "NodeLost") and began:
-            end = death if kind == "NodeLost" else at
-            drawn += end > began or at == began
+            drawn += not (stopped and kind == "NodeLost")
             began = 0
     return drawn + (began > 0 and not waited)
 

@@ -17,7 +17,6 @@ const ENVIRONMENT: Environment = {
     const timer = setTimeout(call, milliseconds);
     return () => clearTimeout(timer);
   },
-  online: () => navigator.onLine,
 };
 
 /** Opens when something is watched, closes when nothing is. */

@@ -7,13 +7,11 @@ import { EventLines, type Handlers, type Link, streamTransport, type Transport }
 /** Time, chance and network in the hand of the test. */
 class World implements Environment {
   time = 1_000_000;
-  connected = true;
   #due: { at: number; call: () => void }[] = [];
   readonly links: Wire[] = [];
 
   now = () => this.time;
   random = () => 0.5;
-  online = () => this.connected;
   after = (milliseconds: number, call: () => void) => {
     const timer = { at: this.time + milliseconds, call };
     this.#due.push(timer);
@@ -184,17 +182,20 @@ describe("the connection", () => {
     expect(world.wire.name).toBe("sse");
   });
 
-  it("waits while the machine is offline, and comes at once when it is back", () => {
+  it("is offline when the machine says so, comes back by itself, and at once when the machine says that it is back", () => {
     const { world, light, open, connection } = watching();
     open();
     world.wire.handlers.message(snapshot("run", 3));
-    world.connected = false;
     connection.sleep();
-    world.advance(60_000);
     expect([world.links.length, light()]).toEqual([1, "offline"]);
-    world.connected = true;
     connection.wake();
     expect(world.links).toHaveLength(2);
+    connection.sleep();
+    world.advance(5_000);
+    expect([world.links.length, light()]).toEqual([3, "offline"]);
+    open();
+    world.wire.handlers.message(snapshot("run", 3));
+    expect(light()).toBe("live");
   });
 
   it("stops when a key is needed, until there is one", () => {

@@ -41,8 +41,6 @@ export interface Environment {
   now(): number;
   random(): number;
   after(milliseconds: number, call: () => void): () => void;
-  /** Whether the machine has a network at all. */
-  online(): boolean;
 }
 
 const PING_EVERY = 3_000;
@@ -113,7 +111,7 @@ export class Connection {
     const refusal = this.#refused || this.#refusals.get(executionId);
     if (refusal) return { state: "refused", reason: refusal };
     if (!this.#link) {
-      if (!this.#cancelRetry && this.#environment.online()) return { state: "connecting" };
+      if (!this.#cancelRetry) return { state: "connecting" };
       return { state: "offline", retryAt: this.#retryAt, since: this.#lostAt };
     }
     if (!this.#open) {
@@ -142,7 +140,8 @@ export class Connection {
     if (!this.#link) this.#connect();
   }
 
-  /** The network is gone: what is shown from now on is not live. */
+  /** The network is gone: what is shown from now on is not live. It is tried again like after any other loss, because a
+   * server on this machine needs no network, and because not every machine says when it is back. */
   sleep(): void {
     if (this.#link) this.#lose("the machine is offline");
   }
@@ -165,11 +164,6 @@ export class Connection {
   #connect(): void {
     this.#cancelRetry?.();
     this.#cancelRetry = null;
-    if (!this.#environment.online()) {
-      this.#lostAt ||= this.#environment.now();
-      this.#tell();
-      return;
-    }
     this.connections += 1;
     const generation = ++this.#generation;
     const current = (act: () => void) => {

@@ -109,7 +109,6 @@ function evening(story: Vector, seed: number): { store: RunStore; connection: Co
   const world: Environment = {
     now: () => time,
     random: luck,
-    online: () => online,
     after: (milliseconds, call) => {
       const timer = { at: time + milliseconds, call };
       due.push(timer);
