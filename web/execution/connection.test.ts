@@ -182,6 +182,26 @@ describe("the connection", () => {
     expect(world.wire.name).toBe("sse");
   });
 
+  it("stays on the best way while the server restarts, and goes from one to the other when that takes long", () => {
+    const { world, open } = watching();
+    open();
+    const ways = () => {
+      const made = world.links.length;
+      world.wire.handlers.closed(1006, "");
+      while (world.links.length === made) world.advance(50);
+      return world.wire.name;
+    };
+    const tried = Array.from({ length: 7 }, ways);
+    expect(tried).toEqual(["websocket", "websocket", "websocket", "websocket", "sse", "websocket", "sse"]);
+    world.wire.handlers.opened();
+    world.wire.handlers.message(snapshot("run", 3));
+    expect(Array.from({ length: 4 }, ways)).toEqual(["sse", "websocket", "sse", "websocket"]);
+    // One that opens and says nothing is left at once.
+    world.wire.handlers.opened();
+    world.advance(12_000);
+    expect(world.wire.name).toBe("sse");
+  });
+
   it("is offline when the machine says so, comes back by itself, and at once when the machine says that it is back", () => {
     const { world, light, open, connection } = watching();
     open();

@@ -49,6 +49,8 @@ const OPEN_WITHIN = 6_000;
 const GIVE_UP_AFTER = 8_000;
 /** A question that was not answered for so long is asked again when something shows that it is still open. */
 const ASK_AGAIN = 3_000;
+/** Attempts after which the best way is left that has worked before. */
+const STEADY = 4;
 
 const UNAUTHORIZED = 4401;
 const FORBIDDEN = 4403;
@@ -65,7 +67,8 @@ export class Connection {
   readonly #asked = new Map<string, number>();
   #way = 0;
   #misses = 0;
-  #proven = false;
+  /** The way on which something was heard last; -1: on none yet. */
+  #proven = -1;
   #link: Link | null = null;
   #generation = 0;
   #open = false;
@@ -203,7 +206,7 @@ export class Connection {
     this.#hear();
     if (!this.#heardSomething) {
       this.#heardSomething = true;
-      this.#proven = true;
+      this.#proven = this.#way % this.#transports.length;
       this.#lostAt = 0;
     }
     if ("type" in message) {
@@ -276,7 +279,8 @@ export class Connection {
     this.#lose(reason);
   }
 
-  #lose(_reason: string): void {
+  /** `elsewhere`: this way will not do, so the next attempt takes the other. */
+  #lose(_reason: string, elsewhere = false): void {
     const link = this.#link;
     this.#generation += 1;
     this.#link = null;
@@ -285,8 +289,9 @@ export class Connection {
     this.#lostAt ||= this.#environment.now();
     for (const subject of this.#subjects.values()) subject.caughtUp = false;
     this.#misses = this.#heardSomething ? 0 : this.#misses + 1;
-    // A way that has worked is left only when it fails again and again: the server may be restarting.
-    if (this.#misses && (!this.#proven || this.#misses % 4 === 0)) this.#way += 1;
+    // The best way is not left before it has failed again and again, if it has ever worked: the server may be restarting.
+    // After that, and on the second best, each attempt takes the other way.
+    if (this.#misses && (elsewhere || this.#proven !== 0 || this.#misses >= STEADY)) this.#way += 1;
     const wait = this.#pause.next();
     this.#retryAt = this.#environment.now() + wait;
     this.#cancelRetry?.();
@@ -326,7 +331,7 @@ export class Connection {
     if (!this.#open && silence > OPEN_WITHIN) return this.#lose("it does not open");
     // Open, and yet not even CONNECTED: something in between lets sockets open and swallows what is said.
     if (this.#open && !this.#heardSomething && this.transport === "websocket" && silence > OPEN_WITHIN) {
-      return this.#lose("it is mute");
+      return this.#lose("it is mute", true);
     }
     if (silence > patience + GIVE_UP_AFTER) return this.#lose("silent");
     if (this.#open && silence >= PING_EVERY - 100) this.#link?.ping();
