@@ -92,7 +92,7 @@ class Report:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.storms.items()))
         return (
             f"{self.storms.total()} disturbances of {self.runs} runs ({kinds}), {self.over_sse} of them over Server-Sent Events; "
-            f"{self.events} events; the screen was the server's at most {self.slowest:.1f} s after it ({self.slowest_after}); "
+            f"{self.events} events; the screen was the server's at most {self.slowest:.1f} s after it (after {self.slowest_after}); "
             f"{self.looks} looks at the light, {self.dead_seconds:.0f} s without a server; {self.seconds:.0f} s; {len(self.failures)} failures"
         )
 
@@ -134,7 +134,7 @@ class Lane:
             await asyncio.to_thread(self._rest, execution_id, gate)
             took = await self._compare(execution_id, panel)
             if took > report.slowest:
-                report.slowest, report.slowest_after = took, f"{kinds[: stage + 1]}"
+                report.slowest, report.slowest_after = took, ", ".join(kinds[: stage + 1])
             panel = "Logs" if panel == "Timeline" else "Timeline"
             await self._compare(execution_id, panel)
             await self._look(report)
