@@ -102,10 +102,14 @@ class BadNetwork:
         self.links += 1
         link = Link(next(self._numbers), writer)
         try:
-            below, above = await asyncio.open_connection("127.0.0.1", self.upstream)
-        except OSError:
+            with suppress(OSError):
+                await self._join(link, reader)
+                await link.taken()
+        finally:  # also when this is cancelled, wherever it is
             link.cut()
-            return
+
+    async def _join(self, link: Link, reader: asyncio.StreamReader) -> None:
+        below, above = await asyncio.open_connection("127.0.0.1", self.upstream)
         self.standing.add(link)
         going = asyncio.ensure_future(self._up(reader, above))
         coming = asyncio.ensure_future(self._down(below, link))
@@ -113,13 +117,10 @@ class BadNetwork:
             await asyncio.wait({going, coming}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.standing.discard(link)
+            above.transport.abort()
             for task in (going, coming):
                 task.cancel()
             await asyncio.gather(going, coming, return_exceptions=True)
-            above.transport.abort()
-            with suppress(OSError):
-                await link.taken()
-            writer.close()
 
     async def _up(self, reader: asyncio.StreamReader, above: asyncio.StreamWriter) -> None:
         with suppress(OSError):
