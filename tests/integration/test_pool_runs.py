@@ -124,7 +124,7 @@ async def test_cancelling_a_run_ends_its_code_p_03(tmp_path: Path) -> None:
     document = chain("deaf", one("go", "manual_trigger"), sample("it", do="spawn", path=str(path)))
     async with engine_with() as engine:
         run = await engine.start(document)
-        await until(lambda: path.exists() and path.read_text())
+        await until(path.exists)
         pids = [int(pid) for pid in path.read_text().split()]
         await run.cancel()
         await until(lambda: not any(_runs(pid) for pid in pids))

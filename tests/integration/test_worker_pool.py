@@ -116,7 +116,7 @@ async def test_a_deaf_task_is_killed_when_its_time_is_over_and_runs_no_more(
     pool: WorkflowWorkerPool, tmp_path: Path
 ) -> None:
     path = tmp_path / "counts"
-    task = SampleTask(do="hang", path=str(path), timeout=300)
+    task = SampleTask(do="hang", path=str(path), timeout=1_000)
     assert type((await ran(pool, task)).failure) is NodeTimeout
     pid, turns = path.read_text().split()
     assert not runs(int(pid))
@@ -140,7 +140,7 @@ async def test_cancelling_ends_a_deaf_task_and_what_it_has_started(pool: Workflo
     path = tmp_path / "pids"
     task = SampleTask(do="spawn", path=str(path))
     reported = started(pool, task)
-    await until(lambda: path.exists() and path.read_text())
+    await until(path.exists)
     pids = [int(pid) for pid in path.read_text().split()]
     assert all(map(runs, pids))
     assert pool.cancel(task.key)
@@ -151,7 +151,7 @@ async def test_cancelling_ends_a_deaf_task_and_what_it_has_started(pool: Workflo
 async def test_a_stopped_process_is_killed_when_its_time_is_over(pool: WorkflowWorkerPool, tmp_path: Path) -> None:
     path = tmp_path / "it"
     reported = started(pool, SampleTask(do="hang", path=str(path), timeout=2_000))
-    await until(lambda: path.exists() and path.read_text())
+    await until(path.exists)
     os.kill(int(path.read_text().split()[0]), signal.SIGSTOP)
     assert type((await reported).failure) is NodeTimeout
 

@@ -84,6 +84,13 @@ def _touch(path: str) -> None:
     Path(path).touch()
 
 
+def _put(path: str, text: str) -> None:
+    """All of it or nothing: whoever writes may be killed at any moment."""
+    draft = Path(f"{path}.new")
+    draft.write_text(text)
+    draft.replace(path)
+
+
 def _echo(config: Sample, input: JSON, context: NodeContext) -> JSON:
     return {"config": config.value, "input": input, "node": context.node_id, "attempt": context.attempt}
 
@@ -152,7 +159,7 @@ def _hang(config: Sample, input: JSON, context: NodeContext) -> JSON:
     turns = 0
     while True:
         turns += 1
-        Path(config.path).write_text(f"{os.getpid()} {turns}")
+        _put(config.path, f"{os.getpid()} {turns}")
         time.sleep(_GLANCE)
 
 
@@ -184,7 +191,7 @@ def _hoard(config: Sample, input: JSON, context: NodeContext) -> JSON:
 def _spawn(config: Sample, input: JSON, context: NodeContext) -> JSON:
     """A program that would outlive it."""
     program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    Path(config.path).write_text(f"{os.getpid()} {program.pid}")
+    _put(config.path, f"{os.getpid()} {program.pid}")
     program.wait()
     return None
 

@@ -118,13 +118,23 @@ function Filters({ search, change }: { search: RunsSearch; change: (next: RunsSe
   const chosen = statusesOf(search);
   const latest = useRef(search);
   latest.current = search;
+  const sent = useRef(text);
   // What is typed reaches the URL when typing has stopped.
   useEffect(() => {
-    if (text === (latest.current.search ?? "")) return;
-    const timer = setTimeout(() => change(filtersOf({ ...latest.current, search: text })), 250);
+    if (text === sent.current) return;
+    const timer = setTimeout(() => {
+      sent.current = text;
+      change(filtersOf({ ...latest.current, search: text }));
+    }, 250);
     return () => clearTimeout(timer);
   }, [text, change]);
-  useEffect(() => setText(search.search ?? ""), [search.search]);
+  // The URL changed from elsewhere: what came from here is already written, and perhaps more since.
+  useEffect(() => {
+    const asked = search.search ?? "";
+    if (asked === sent.current) return;
+    sent.current = asked;
+    setText(asked);
+  }, [search.search]);
   const known = workflows.data?.workflows ?? [];
   const missing = search.workflow && !known.some((row) => row.id === search.workflow);
   return (

@@ -21,7 +21,9 @@ type Result = { success: boolean; output: Json; error?: string; executionTime: n
 export function Trial({ editor, nodeId, store, onClose }: TrialProps) {
   const { api } = useServices();
   const node = nodeOf(editor.graph, nodeId);
-  const [input, setInput] = useState("{}");
+  const [typed, setTyped] = useState<string | null>(null);
+  const [given, setGiven] = useState("{}");
+  const input = typed ?? given; // what comes late never replaces what somebody has written
   const [result, setResult] = useState<Result | null>(null);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
@@ -30,7 +32,7 @@ export function Trial({ editor, nodeId, store, onClose }: TrialProps) {
     if (!executionId) return;
     let wanted = true;
     api.nodePayload(executionId, nodeId, "input").then(
-      (value) => wanted && setInput(JSON.stringify(value, null, 2)),
+      (value) => wanted && setGiven(JSON.stringify(value, null, 2)),
       () => {}, // it had none that is kept: the empty one stands
     );
     return () => {
@@ -72,7 +74,7 @@ export function Trial({ editor, nodeId, store, onClose }: TrialProps) {
           className="rev-input h-36 resize-y py-2 font-mono text-xs"
           spellCheck={false}
           value={input}
-          onChange={(event) => setInput(event.target.value)}
+          onChange={(event) => setTyped(event.target.value)}
         />
         <div className="my-3 flex items-center gap-3">
           <button
