@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, async_playwright, expect
 
+from browser.house import chromium
 from flowscope.cli.run_files import export_run, import_run
 from flowscope.engine import Engine
 from flowscope.errors import ExecutionReadOnly, InputInvalid, UserError
@@ -21,11 +21,6 @@ from flowscope.nodes.builtin import builtin_registry
 from flowscope.runfile import Options, content_of
 from flowscope.runfile.page import BLOCK, END
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 HOSTILE = '</script><script>window.hurt=1</script><img src=x onerror="window.hurt=1"><!--'
 
 
@@ -68,10 +63,8 @@ async def run_file(data: Path, tmp_path: Path) -> Path:
 
 @pytest_asyncio.fixture
 async def page() -> AsyncIterator[Page]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await playwright.chromium.launch(**chromium())
         page = await browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(60_000)
         yield page
