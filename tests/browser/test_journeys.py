@@ -42,6 +42,16 @@ def test_a_workflow_is_run_from_the_list_which_tells_how_it_went(visit: Visit, h
     page.wait_for_url("**/runs/*")
 
 
+def test_the_list_draws_containers_whatever_their_type_is_called(visit: Visit, house: House) -> None:
+    types = ("map", "loop", "split_in_batches", "try_catch", "ai_agent")
+    containers = [one(type, type, type) for type in types]  # with nothing in them yet
+    house.ask("/api/workflows", graph("boxes", [one("go", "manual_trigger", "Go"), *containers]))
+    page = visit().page
+    page.goto("/workflows")
+    expect(page.locator(".flowscope-sketch rect")).to_have_count(len(types) + 1)
+    expect(page.locator(".flowscope-sketch rect[data-container]")).to_have_count(len(types))
+
+
 def test_runs_that_others_called_are_listed_when_asked_for(visit: Visit, house: House) -> None:
     house.store(QUICK)
     calls = [one("go", "manual_trigger", "Go"), one("call", "execute_workflow", "Call", workflowId="quick")]

@@ -18,7 +18,6 @@ const LARGEST_SCALE = 0.14;
 const MANY = 150;
 /** Nodes beyond which a workflow is too large to be fetched for its picture. */
 const MOST = 1_000;
-const NO_TYPES = new Map();
 
 /** Asks for the workflow when it comes into view. */
 export default function Sketch({ row }: { row: WorkflowRow }) {
@@ -46,9 +45,10 @@ export default function Sketch({ row }: { row: WorkflowRow }) {
 }
 
 function Shape({ document }: { document: WorkflowDocument }) {
-  const graph = tidied(graphOf(document), (type) => type === "map" || type === "loop");
+  const { catalogue } = useServices();
+  const graph = tidied(graphOf(document), (type) => catalogue.get(type)?.role === "container");
   if (graph.nodes.length === 0) return null;
-  const places = placesOf(graph, NO_TYPES);
+  const places = placesOf(graph, catalogue);
   const { number } = indexOf(graph);
   const { bounds } = places;
   const scale = Math.min(WIDTH / bounds.width, HEIGHT / bounds.height, LARGEST_SCALE);
