@@ -12,7 +12,8 @@ import {
   saidOf,
   sentOf,
 } from "./credential-types.ts";
-import { FormDialog, nameFault, useChange } from "./forms.tsx";
+import { FormDialog, useChange } from "./forms.tsx";
+import { NameField, nameFault } from "./name-field.tsx";
 
 const TITLES: Readonly<Record<string, string>> = {
   smtp: "Mail server (SMTP)",
@@ -73,18 +74,11 @@ export function CredentialDialog({ credential, types, taken, close }: Credential
       close={close}
     >
       {!credential && (
-        <PlainFieldView
-          field={{
-            name: "name",
-            label: "Name",
-            kind: "text",
-            required: true,
-            help: "Nodes take it by this name",
-            options: [],
-          }}
-          value={name}
+        <NameField
+          name={name}
+          help="Nodes take it by this name"
           fault={tried ? wrongName : ""}
-          change={(next) => setName(String(next))}
+          change={setName}
         />
       )}
       {!credential && (

@@ -96,11 +96,3 @@ export function DeleteDialog({ title, button = "Delete", children, change, close
     </Dialog>
   );
 }
-
-const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
-
-/** What is wrong with a name, as expressions can write it. */
-export function nameFault(name: string): string {
-  if (name === "") return "It needs a name";
-  return NAME.test(name) ? "" : "Letters, digits and _, 64 at most, and no digit first";
-}

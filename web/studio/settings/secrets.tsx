@@ -6,7 +6,8 @@ import { useState } from "react";
 import { PlainFieldView } from "../../inspector/plain-field.tsx";
 import { ago } from "../../theme/format.ts";
 import { useServices } from "../services.tsx";
-import { DeleteDialog, FormDialog, nameFault, useChange } from "./forms.tsx";
+import { DeleteDialog, FormDialog, useChange } from "./forms.tsx";
+import { NameField, nameFault } from "./name-field.tsx";
 import { Asked, Empty, Row, Rows, Section } from "./section.tsx";
 import { type User, Users, usersWarning } from "./users.tsx";
 
@@ -145,18 +146,11 @@ function SecretDialog({
       close={close}
     >
       {!given && (
-        <PlainFieldView
-          field={{
-            name: "name",
-            label: "Name",
-            kind: "text",
-            required: true,
-            help: name ? `Workflows read it as {{ secrets.${name} }}` : "Such as shop_token",
-            options: [],
-          }}
-          value={name}
+        <NameField
+          name={name}
+          help={name ? `Workflows read it as {{ secrets.${name} }}` : "Such as shop_token"}
           fault={tried ? wrongName : ""}
-          change={(next) => setName(String(next))}
+          change={setName}
         />
       )}
       <PlainFieldView

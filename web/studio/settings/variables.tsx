@@ -4,10 +4,11 @@ import { useQuery } from "@tanstack/react-query";
 import { Plus, Trash2 } from "lucide-react";
 import { useId, useState } from "react";
 import { useScope } from "../../execution/react/scope.ts";
-import { keepKeys, PlainFieldView } from "../../inspector/plain-field.tsx";
+import { keepKeys } from "../../inspector/plain-field.tsx";
 import type { Json, JsonObject } from "../../protocol/document.ts";
 import { useServices } from "../services.tsx";
-import { DeleteDialog, FormDialog, nameFault, useChange } from "./forms.tsx";
+import { DeleteDialog, FormDialog, useChange } from "./forms.tsx";
+import { NameField, nameFault } from "./name-field.tsx";
 import { Code } from "./secrets.tsx";
 import { Asked, Empty, Row, Rows, Section } from "./section.tsx";
 import { readValue, writeValue } from "./variable-text.ts";
@@ -130,18 +131,11 @@ function VariableDialog({ name: given, value, taken, close }: VariableDialogProp
       close={close}
     >
       {!given && (
-        <PlainFieldView
-          field={{
-            name: "name",
-            label: "Name",
-            kind: "text",
-            required: true,
-            help: name ? `Workflows read it as {{ vars.${name} }}` : "Such as region",
-            options: [],
-          }}
-          value={name}
+        <NameField
+          name={name}
+          help={name ? `Workflows read it as {{ vars.${name} }}` : "Such as region"}
           fault={tried ? wrongName : ""}
-          change={(next) => setName(String(next))}
+          change={setName}
         />
       )}
       <div className="space-y-1">
