@@ -143,6 +143,43 @@ def test_a_credential_is_made_tried_and_changed(visit: Visit, house: House, shop
     forgive(visitor, "422")
 
 
+def test_a_node_takes_a_credential_that_fits(visit: Visit, house: House) -> None:
+    house.ask("/api/credentials/post", {"type": "smtp", "fields": {"host": "mail.example.org"}}, "PUT")
+    house.ask("/api/credentials/shop", {"type": "http_bearer", "fields": {"token": VALUE}}, "PUT")
+    house.ask("/api/variables/region", {"value": "north"}, "PUT")
+    call = one("call", "http_request", "Call", url="http://example.org", credential="lost")
+    house.store(graph("calls", [one("go", "manual_trigger", "Go"), call], "go > call"))
+    visitor = visit()
+    page = visitor.page
+    page.goto("/workflows/calls?node=call")
+    inspector = page.get_by_role("complementary", name="Inspector")
+    field = inspector.get_by_label("Credential")
+    expect(field).to_have_accessible_description(re.compile("No credential named lost is kept here"))
+    expect(field.get_by_role("option")).to_have_text(["None", "lost", "shop (http_bearer)"])
+    with visitor.context.expect_page() as opening:
+        inspector.get_by_role("link", name="Create one").click()
+    form = dialog(opening.value, "Add a credential")
+    expect(form.get_by_label("Type")).to_have_value("http_basic")
+    form.get_by_role("textbox", name="Name", exact=True).fill("lost")
+    form.get_by_label("Username").fill("ada")
+    form.get_by_label("Password").fill(VALUE)
+    form.get_by_role("button", name="Keep it").click()
+    expect(row(opening.value, "lost")).to_be_visible()
+    assert opening.value.url.endswith("/settings/credentials")
+    opening.value.close()
+    page.reload()
+    expect(field.get_by_role("option")).to_have_text(["None", "lost (http_basic)", "shop (http_bearer)"])
+    expect(field).not_to_have_accessible_description(re.compile("is kept here"))
+    field.select_option("shop")
+    page.get_by_text(re.compile(r"Saved .* · v2")).wait_for()
+    saved = house.ask("/api/workflows/calls")["nodes"][1]["data"]["config"]
+    assert saved["credential"] == "shop"
+    inspector.get_by_role("textbox", name="Url").or_(inspector.get_by_role("combobox", name="Url")).fill("{{ vars.")
+    page.keyboard.press("Control+Space")
+    page.get_by_role("option", name="region").click()
+    expect(inspector.get_by_role("combobox", name="Url")).to_have_value("{{ vars.region")
+
+
 def test_a_variable_is_any_json(visit: Visit, house: House) -> None:
     page = visit().page
     page.goto("/settings/variables")

@@ -33,6 +33,8 @@ export interface Schema {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly format?: string;
+  /** Of the name of a kept credential: the types that fit. */
+  readonly credentialTypes?: readonly string[];
 }
 
 export interface NodeType {

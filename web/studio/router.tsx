@@ -88,9 +88,14 @@ const settings = createRoute({
   },
 });
 
+/** `add`: a credential of that type is to be made. */
 const settingsSection = createRoute({
   getParentRoute: () => root,
   path: "/settings/$section",
+  validateSearch: (search: Record<string, unknown>): { add?: string } => {
+    const add = text(search.add);
+    return add ? { add } : {};
+  },
   component: lazyRouteComponent(() => import("./pages/settings-page.tsx"), "SettingsPage"),
 });
 

@@ -169,6 +169,12 @@ CREDENTIAL_TYPES: Final[dict[str, type[Credential]]] = {
 }
 
 
+def names_one(kind: type[Credential]) -> dict[str, Any]:
+    """What marks a setting, in a JSON Schema, as the name of a kept credential of that type: forms offer those there are."""
+    fitting: list[Any] = [type for type, model in CREDENTIAL_TYPES.items() if issubclass(model, kind)]
+    return {"format": "credential", "credentialTypes": fitting}
+
+
 def credential_type(type: str) -> type[Credential]:
     """The model of that type; `InputInvalid`."""
     model = CREDENTIAL_TYPES.get(type)

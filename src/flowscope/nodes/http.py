@@ -18,7 +18,7 @@ from flowscope.definition.workflow import JSON
 from flowscope.errors import NodeDenied, NodeError
 from flowscope.nodes import json_path, json_text
 from flowscope.nodes.context import NodeContext
-from flowscope.nodes.credentials import HEADER_NAME, OUR_HEADERS, HttpCredential
+from flowscope.nodes.credentials import HEADER_NAME, OUR_HEADERS, HttpCredential, names_one
 from flowscope.nodes.http_body import ACCEPTED_ENCODINGS, ResponseFormat, collect, decoded
 from flowscope.nodes.http_transport import GuardedTransport
 from flowscope.nodes.retry_after import retry_after
@@ -44,6 +44,7 @@ class HttpRequest(NodeConfig):
         "",
         description="The name of a kept credential of the type http_basic, http_bearer or http_header; what it says goes over "
         "`headers`",
+        json_schema_extra=names_one(HttpCredential),
     )
     headers: dict[str, str | bool | None] = Field(
         default_factory=dict, description="Headers; one that is null is left out"

@@ -21,7 +21,7 @@ from flowscope.errors import NodeError
 from flowscope.nodes import json_path
 from flowscope.nodes.addresses import judged
 from flowscope.nodes.context import NodeContext
-from flowscope.nodes.credentials import SmtpCredential
+from flowscope.nodes.credentials import SmtpCredential, names_one
 from flowscope.nodes.file_roots import RootedFile, explained
 from flowscope.nodes.sdk import NodeConfig, node
 
@@ -35,8 +35,9 @@ _MAILBOX = re.compile(r"[^\s@()<>,;:\\\"\x00-\x1f\x7f]+@[^\s@()<>,;:\\\"\x00-\x1
 
 class SendEmail(NodeConfig):
     credential: str = Field(
-        "", description="The name of a kept credential of the type smtp: through which server, as whom"
-    )
+        "", description="The name of a kept credential of the type smtp: through which server, as whom",
+        json_schema_extra=names_one(SmtpCredential),
+    )  # fmt: skip
     connection: SmtpCredential | None = Field(
         None, description="Or through which server, as whom, said here; the password is {{ secrets.name }}"
     )

@@ -20,7 +20,7 @@ from flowscope.errors import NodeDenied, NodeError
 from flowscope.nodes import json_text
 from flowscope.nodes.chat_answer import failure
 from flowscope.nodes.context import NodeContext
-from flowscope.nodes.credentials import OPENAI_URL, SECRET, OpenAICredential
+from flowscope.nodes.credentials import OPENAI_URL, SECRET, OpenAICredential, names_one
 from flowscope.nodes.http_body import collect
 from flowscope.nodes.http_transport import GuardedTransport
 from flowscope.nodes.retry_after import retry_after
@@ -44,7 +44,10 @@ _BROKEN = (
 
 class ModelService(NodeConfig):
     model: str = Field(min_length=1, description="The model's name, as its server has it")
-    credential: str = Field("", description="The name of a credential of type openai: the server and its key")
+    credential: str = Field(
+        "", description="The name of a credential of type openai: the server and its key",
+        json_schema_extra=names_one(OpenAICredential),
+    )  # fmt: skip
     base_url: str = Field(
         "", description=f"The server, where no credential names it: where its interface begins. {OPENAI_URL} by default"
     )

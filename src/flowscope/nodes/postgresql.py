@@ -23,7 +23,7 @@ from flowscope.errors import NodeError
 from flowscope.nodes import json_path, json_text, pools
 from flowscope.nodes.addresses import judged
 from flowscope.nodes.context import NodeContext
-from flowscope.nodes.credentials import PostgresqlCredential
+from flowscope.nodes.credentials import PostgresqlCredential, names_one
 from flowscope.nodes.extras import installed
 from flowscope.nodes.sdk import NodeConfig, node
 
@@ -36,7 +36,10 @@ _NAME = re.compile(r'[^"\x00]{1,63}')
 
 
 class Postgresql(NodeConfig):
-    credential: str = Field("", description="The name of a kept credential of the type postgresql: where, and as whom")
+    credential: str = Field(
+        "", description="The name of a kept credential of the type postgresql: where, and as whom",
+        json_schema_extra=names_one(PostgresqlCredential),
+    )  # fmt: skip
     connection: PostgresqlCredential | None = Field(
         None, description="Or where, and as whom, said here; the password is {{ secrets.name }}"
     )

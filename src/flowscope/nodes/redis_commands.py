@@ -14,7 +14,7 @@ from flowscope.errors import NodeError
 from flowscope.nodes import json_path, json_text, pools
 from flowscope.nodes.addresses import judged
 from flowscope.nodes.context import NodeContext
-from flowscope.nodes.credentials import RedisCredential
+from flowscope.nodes.credentials import RedisCredential, names_one
 from flowscope.nodes.extras import installed
 from flowscope.nodes.sdk import NodeConfig, node
 
@@ -25,7 +25,10 @@ _VALUED = frozenset({"set", "push", "hash_set", "publish"})
 
 
 class Redis(NodeConfig):
-    credential: str = Field("", description="The name of a kept credential of the type redis: where, and as whom")
+    credential: str = Field(
+        "", description="The name of a kept credential of the type redis: where, and as whom",
+        json_schema_extra=names_one(RedisCredential),
+    )  # fmt: skip
     connection: RedisCredential | None = Field(
         None, description="Or where, and as whom, said here; the password is {{ secrets.name }}"
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flowscope.nodes.builtin import INSTEAD
+from flowscope.nodes.credentials import CREDENTIAL_TYPES
 from flowscope.nodes.reference import reference
 from flowscope.nodes.registry import Registry
 from flowscope.nodes.sdk import NodeConfig, NodeType, node
@@ -47,6 +48,21 @@ def test_every_type_says_what_it_is(type_: NodeType) -> None:
 def drawn(field: dict[str, Any]) -> bool:
     """Whether a form knows what to draw."""
     return bool({"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf"} & field.keys())
+
+
+@pytest.mark.parametrize("type_", list(REGISTRY), ids=lambda each: each.type)
+def test_a_setting_that_names_a_credential_says_which_fit(type_: NodeType) -> None:
+    named = type_.schema()["properties"].get("credential")
+    if named is not None:
+        assert named["format"] == "credential"
+        assert set(named["credentialTypes"]) <= set(CREDENTIAL_TYPES)
+        assert named["credentialTypes"]
+
+
+def test_all_that_lets_http_in_fits_a_request() -> None:
+    (request,) = (one for one in REGISTRY if one.type == "http_request")
+    named = request.schema()["properties"]["credential"]
+    assert named["credentialTypes"] == ["http_basic", "http_bearer", "http_header"]
 
 
 @pytest.mark.parametrize("type_", list(REGISTRY), ids=lambda each: each.type)

@@ -1,4 +1,4 @@
-/** What can stand in an expression here: nodes before this one and their fields, the input's fields, variables, secrets. */
+/** What can stand in an expression here: nodes before this one and their fields, the input's fields, variables, secrets, credentials. */
 
 import { type Graph, indexOf, nodeOf, titleOf } from "../../canvas/graph.ts";
 import type { Json } from "../../protocol/document.ts";
@@ -122,6 +122,7 @@ export function knownNames(
   known.set("trigger", { value: undefined, detail: "what started the run" });
   known.set("vars", { value: (graph.rest.vars ?? undefined) as Json | undefined, detail: "variables" });
   known.set("secrets", { value: undefined, detail: "secrets" });
+  known.set("credentials", { value: undefined, detail: "credentials" });
   known.set("execution", {
     value: { id: "", workflowId: "", workflowName: "", startedAt: 0, trigger: "", parentExecutionId: "" },
     detail: "this run",

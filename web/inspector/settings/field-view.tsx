@@ -3,6 +3,7 @@
 import { Plus, Trash2 } from "lucide-react";
 import { lazy, Suspense, useId, useState } from "react";
 import type { Json, JsonObject } from "../../protocol/document.ts";
+import { CredentialInput } from "./credential-input.tsx";
 import { ExpressionInput } from "./expression-input.tsx";
 import { type Field, faultOf, isExpression, read, written } from "./fields.ts";
 import { useSettings } from "./settings-context.ts";
@@ -62,7 +63,7 @@ export function FieldView(props: FieldViewProps) {
 }
 
 /** Kinds whose own control takes no expression: a button turns it into one that does. */
-const TOGGLES = new Set(["choice", "boolean", "texts", "pairs", "group", "rows"]);
+const TOGGLES = new Set(["choice", "credential", "boolean", "texts", "pairs", "group", "rows"]);
 
 function ExpressionToggle({ field, value, change }: FieldViewProps) {
   const { readOnly } = useSettings();
@@ -115,6 +116,16 @@ function Control({ field, value, place, change, id, notes, invalid }: ControlPro
             </option>
           ))}
         </select>
+      );
+    case "credential":
+      return (
+        <CredentialInput
+          {...shared}
+          types={field.schema.credentialTypes ?? []}
+          optional={!field.required}
+          value={typeof value === "string" ? value : ""}
+          change={(name) => change(name || undefined)}
+        />
       );
     case "number":
       return (

@@ -25,6 +25,7 @@ test("each kind of schema has its control", () => {
         cases: { type: "array", items: { $ref: "#/$defs/Case" } },
         wait: { anyOf: [{ type: "string" }, { type: "number" }, { type: "null" }], default: null },
         limit: { anyOf: [{ type: "integer" }, { type: "null" }], default: null },
+        login: { type: "string", credentialTypes: ["smtp"] },
         anything: {},
       },
       { required: ["url"], $defs: { Case: { type: "object", properties: { value: {} } } } },
@@ -43,6 +44,7 @@ test("each kind of schema has its control", () => {
     cases: "rows",
     wait: "text",
     limit: "number",
+    login: "credential",
     anything: "any",
   });
   expect(fields[0].required).toBe(true);

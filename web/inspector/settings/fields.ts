@@ -9,6 +9,7 @@ export type FieldKind =
   | "number"
   | "boolean"
   | "choice"
+  | "credential" // the name of one that is kept
   | "texts" //     a list of texts
   | "pairs" //     an object of any keys
   | "group" //     an object of known keys
@@ -79,6 +80,7 @@ const MUCH = 1_000;
 
 function kindOf(name: string, schema: Schema, defs: Record<string, Schema>): FieldKind {
   if (schema.enum) return "choice";
+  if (schema.credentialTypes) return "credential";
   switch (schema.type) {
     case "boolean":
       return "boolean";

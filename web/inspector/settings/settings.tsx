@@ -2,6 +2,12 @@
 
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo, useState } from "react";
+import {
+  type KeptCredential,
+  useCredentials,
+  useSecretNames,
+  useVariables,
+} from "../../execution/react/kept.ts";
 import type { Json, JsonObject, NodeType } from "../../protocol/document.ts";
 import type { NodePanelProps } from "../inspector.tsx";
 import { knownNames, upstreamOf } from "./completions.ts";
@@ -250,12 +256,9 @@ function useKnown({ api, graph, node }: NodePanelProps, run: ReturnType<typeof u
       staleTime: 30_000,
     })),
   });
-  const secrets = useQuery({
-    queryKey: ["secret-names"],
-    queryFn: () => api.get<{ secrets: { name: string }[] }>("/api/secrets"),
-    retry: false,
-    staleTime: 60_000,
-  });
+  const secrets = useSecretNames(api);
+  const credentials = useCredentials(api);
+  const variables = useVariables(api);
   return useMemo(() => {
     const known = knownNames(graph, node.id);
     reads.forEach(({ name }, n) => {
@@ -263,8 +266,16 @@ function useKnown({ api, graph, node }: NodePanelProps, run: ReturnType<typeof u
       const before = known.get(name);
       if (payload?.whole && before) known.set(name, { ...before, value: payload.value });
     });
-    const names = secrets.data?.secrets.map(({ name }) => [name, ""] as const);
-    if (names) known.set("secrets", { value: Object.fromEntries(names), detail: "secrets" });
+    const kept = (name: string, value: JsonObject) => known.set(name, { value, detail: name });
+    if (secrets) kept("secrets", Object.fromEntries(secrets.map((name) => [name, ""])));
+    if (credentials) kept("credentials", Object.fromEntries(credentials.map(fieldsOfKept)));
+    // A workflow's own go first.
+    if (variables)
+      known.set("vars", { value: { ...variables, ...(graph.rest.vars as JsonObject) }, detail: "variables" });
     return known;
-  }, [graph, node.id, payloads, secrets.data, reads]);
+  }, [graph, node.id, payloads, secrets, credentials, variables, reads]);
+}
+
+function fieldsOfKept({ name, fields, secretFieldsSet = [] }: KeptCredential): [string, JsonObject] {
+  return [name, { ...fields, ...Object.fromEntries(secretFieldsSet.map((field) => [field, ""])) }];
 }

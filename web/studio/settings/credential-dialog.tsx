@@ -33,14 +33,17 @@ interface CredentialDialogProps {
   /** Null for a new one. */
   readonly credential: Credential | null;
   readonly types: readonly CredentialType[];
+  /** The type that a new one has at first. */
+  readonly wanted: string | undefined;
   readonly taken: readonly string[];
   close(): void;
 }
 
-export function CredentialDialog({ credential, types, taken, close }: CredentialDialogProps) {
+export function CredentialDialog({ credential, types, wanted, taken, close }: CredentialDialogProps) {
   const { api } = useServices();
   const [name, setName] = useState(credential?.name ?? "");
-  const [type, setType] = useState(credential?.type ?? types[0].type);
+  const first = types.find((one) => one.type === wanted) ?? types[0];
+  const [type, setType] = useState(credential?.type ?? first.type);
   const [values, setValues] = useState<JsonObject>(credential?.fields ?? {});
   const [tried, setTried] = useState(false);
   const typeField = useId();

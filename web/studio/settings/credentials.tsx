@@ -1,6 +1,7 @@
 /** Credentials: what it takes to be let in somewhere, under one name; their secret fields never come back. */
 
 import { useMutation, useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { PlugZap, Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { ago, duration } from "../../theme/format.ts";
@@ -29,8 +30,13 @@ export function CredentialsSection() {
       return { credentials, types };
     },
   });
-  const [open, setOpen] = useState<Open | null>(null);
-  const close = () => setOpen(null);
+  const { add } = useSearch({ from: "/settings/$section" });
+  const navigate = useNavigate({ from: "/settings/$section" });
+  const [open, setOpen] = useState<Open | null>(add ? { what: "set", credential: null } : null);
+  const close = () => {
+    setOpen(null);
+    if (add) void navigate({ search: {}, replace: true });
+  };
   return (
     <Section
       title="Credentials"
@@ -72,6 +78,7 @@ export function CredentialsSection() {
         <CredentialDialog
           credential={open.credential}
           types={query.data.types}
+          wanted={add}
           taken={query.data.credentials.map((one) => one.name)}
           close={close}
         />
