@@ -57,8 +57,10 @@ class Viewing:
                 opening = asyncio.create_task(self._open_doors(direct, seen))
                 try:
                     await self._follow(watch, seen)
-                finally:
-                    await opening
+                except BaseException:
+                    opening.cancel()
+                    raise
+                await opening
                 self.connections = watch.connections
                 return watch.state
 
@@ -266,7 +268,7 @@ async def test_connections_that_fall_silent(way: str) -> None:
         events = await length(server, "rich", way)
 
         async def play(seq: int) -> None:
-            viewing = Viewing(server, MuteAt(seq), way, silence=0.5)
+            viewing = Viewing(server, MuteAt(seq), way, silence=3)
             viewing.check(await viewing.play("rich"))
             assert viewing.connections > 1
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from flowscope.orchestrator.ports import LogLine, Progress, Segment
 
 Fact = TypeVar("Fact")
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which a fact will not come any more."""
 
 

@@ -94,7 +94,7 @@ RAISED = [(kind, what) for kind in KINDS for what in WHATS if (kind, what) not i
 @pytest.mark.parametrize(("kind", "what"), RAISED)
 async def test_whatever_a_handler_raises_is_its_node_s_error(tmp_path: Path, kind: str, what: str) -> None:
     async with Engine(tmp_path, registry=registry_with(*raising()), grace=0) as engine:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             error = await error_of(engine, one("bad", kind, {"what": what}))
         # The engine is well.
         assert await (await engine.start(chain("good", one("go", "manual_trigger")), {"n": 1})).result() == {"n": 1}

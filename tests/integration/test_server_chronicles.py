@@ -80,7 +80,7 @@ async def test_the_timeline_tells_attempts_and_the_critical_path(server: Client)
 
 async def frames(socket: Any, until: str) -> AsyncIterator[dict[str, Any]]:
     while True:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             message = json.loads(await socket.recv())
         yield message
         data = message.get("data", {})
