@@ -174,6 +174,7 @@ def _contents(store: Store) -> dict[str, object]:
                 found[f"{read.__name__} {digest}"] = None
     for workflow in ("w", "v"):
         found[f"latest {workflow}"] = store.latest_definition(workflow)
+    found["latest"] = store.latest(["w", "v"])
     return found
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bisect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flowscope.errors import StoreCorrupt, StoreUnavailable
@@ -197,6 +197,14 @@ class MemoryStore:
             rows = [standing.current() for standing in self._contents.standings.values()]
         found = sorted((row for row in rows if matches(row, query)), key=order, reverse=True)
         return found[: max(query.limit, 0)]
+
+    def latest(self, workflow_ids: Sequence[str]) -> Mapping[str, ExecutionRow]:
+        """By workflow, the execution that started last."""
+        self._open()
+        with self._contents.lock:
+            rows = [standing.current() for standing in self._contents.standings.values()]
+        wanted = set(workflow_ids)
+        return {row.workflow_id: row for row in sorted(rows, key=order) if row.workflow_id in wanted}
 
     def prune(self, retention: Retention) -> Sequence[str]:
         """Delete what may go, oldest first, and then what nothing refers to."""

@@ -7,6 +7,9 @@ compared case-folded, in all of Unicode, which LIKE is not; so the folded text i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from flowscope.journal.admission import is_unicode
 from flowscope.orchestrator.ports import ExecutionQuery, ExecutionRow
 
 Condition = tuple[str, tuple[str | float, ...]]
@@ -53,7 +56,16 @@ def search_statement(select: str, query: ExecutionQuery) -> tuple[str, list[str 
     return " UNION ALL ".join(parts) + _NEWEST, [*bindings, limit]
 
 
-_NEWEST = " ORDER BY started_at DESC, execution_id DESC LIMIT ?"
+def latest_statement(select: str, workflow_ids: Sequence[str]) -> tuple[str, list[str]]:
+    """The newest of each of these workflows, with its bindings: one look into an index for each, however many it has."""
+    bindings = [one for one in dict.fromkeys(workflow_ids) if is_unicode(one)]
+    wanted = "SELECT NULL AS column1" if not bindings else "VALUES " + ", ".join(["(?)"] * len(bindings))
+    newest = f"SELECT number FROM executions WHERE workflow_id = column1{_ORDER} LIMIT 1"  # noqa: S608
+    return f"{select} WHERE number IN (SELECT ({newest}) FROM ({wanted}))", bindings  # noqa: S608
+
+
+_ORDER = " ORDER BY started_at DESC, execution_id DESC"
+_NEWEST = _ORDER + " LIMIT ?"
 
 
 def _conditions(query: ExecutionQuery, status: str | None) -> list[Condition]:

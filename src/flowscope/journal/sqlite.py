@@ -6,7 +6,7 @@ Why it is as it is: docs/decisions/0002-journal.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from flowscope.journal.database import DATABASE_FILE, open_reader, open_writer, 
 from flowscope.journal.lock import DirectoryLock
 from flowscope.journal.pruning import prunable, prune
 from flowscope.journal.readers import Readers
-from flowscope.journal.search import search_statement
+from flowscope.journal.search import latest_statement, search_statement
 from flowscope.journal.statements import SQL
 from flowscope.journal.transaction import Transactions
 from flowscope.journal.writer import Writer, refuse
@@ -146,6 +146,11 @@ class SqliteStore:
         """Newest first, `limit` at most."""
         sql, bindings = search_statement(SQL["read_rows"], query)
         return [execution_row(row) for row in self._reading().rows(sql, *bindings)]
+
+    def latest(self, workflow_ids: Sequence[str]) -> Mapping[str, ExecutionRow]:
+        """By workflow, the execution that started last."""
+        sql, bindings = latest_statement(SQL["read_rows"], workflow_ids)
+        return {row[1]: execution_row(row) for row in self._reading().rows(sql, *bindings)}
 
     def prune(self, retention: Retention) -> Sequence[str]:
         """Delete what may go, oldest first, and then what nothing refers to."""

@@ -146,6 +146,10 @@ class ExecutionIndex(Protocol):
 
     def search(self, query: ExecutionQuery) -> Sequence[ExecutionRow]: ...
 
+    def latest(self, workflow_ids: Sequence[str]) -> Mapping[str, ExecutionRow]:
+        """By workflow, the execution that started last; those that have none are left out."""
+        ...
+
     def prune(self, retention: Retention) -> Sequence[str]:
         """Delete what may go, with its logs, and then blobs and definitions nothing refers to; the ids that went."""
         ...

@@ -442,6 +442,22 @@ class StoreConformance:
         append(store, *(segment(each.execution_id, 1, 1, row=each) for each in rows))
         assert [found.execution_id for found in store.search(query)] == list(ids)
 
+    def test_the_latest_of_each_workflow(self, store: Store) -> None:
+        rows = [
+            row("a", workflow_id="w1", started_at=2.0),
+            row("b", workflow_id="w1", started_at=1.0),
+            row("c", workflow_id="w2", started_at=3.0),
+            row("d", workflow_id="w2", started_at=3.0, caller_execution_id="a"),
+            row("e", workflow_id="w\0", started_at=4.0),
+        ]
+        append(store, *(segment(each.execution_id, 1, 1, row=each) for each in rows))
+        append(store, segment("d", 2, 3))
+        found = store.latest(["w1", "w\0", "w2", "w2", "w", "\ud800"])
+        assert {workflow: each.execution_id for workflow, each in found.items()} == {"w1": "a", "w2": "d", "w\0": "e"}
+        assert found["w2"] == store.row("d")
+        assert store.latest([]) == {}
+        assert len(store.latest([*map(str, range(1_000)), "w1"])) == 1
+
     def test_pages_are_stable_where_rows_start_at_the_same_instant(self, store: Store) -> None:
         ids = [f"e{number:02}" for number in range(25)]
         append(store, *(segment(name, 1, 1, row=row(name, started_at=float(int(name[1:]) // 10))) for name in ids))
@@ -601,6 +617,8 @@ class StoreConformance:
                     read("a")
             with pytest.raises(StoreUnavailable):
                 closed.search(ExecutionQuery())
+            with pytest.raises(StoreUnavailable):
+                closed.latest(["w"])
             assert closed.statistics() == {}
 
     def test_every_commit_is_answered_once_when_stop_comes_between(self, store: Store) -> None:

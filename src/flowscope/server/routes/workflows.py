@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
 from fastapi import Header, Path, Query, Request, Response
 
-from flowscope.definition.workflow import JSON
 from flowscope.errors import DefinitionInvalid, WorkflowExists, WorkflowNotFound
 from flowscope.library import Draft, StoredWorkflow, WorkflowRow, draft_of
 from flowscope.library.documents import checked_id
-from flowscope.orchestrator.ports import ExecutionQuery
+from flowscope.orchestrator.ports import ExecutionRow
 from flowscope.server import schemas
 from flowscope.server.bodies import decode_json, read_body
 from flowscope.server.problems import JsonResponse, Refusal, problem_object
@@ -69,8 +68,8 @@ async def list_workflows(
 ) -> Response:
     """Changed last, first; each with the run of it that began last."""
     rows = await asyncio.to_thread(services.library.search, search, before=read_cursor(cursor), limit=limit + 1)
-    runs = await asyncio.to_thread(_last_runs, services, rows[:limit])
-    body: dict[str, Any] = {"workflows": [_row_object(services, row) | runs[row.workflow_id] for row in rows[:limit]]}
+    runs = await asyncio.to_thread(services.engine.store.latest, [row.workflow_id for row in rows[:limit]])
+    body: dict[str, Any] = {"workflows": [_row_object(services, row, runs) for row in rows[:limit]]}
     if len(rows) > limit:
         body["nextCursor"] = cursor_of(rows[limit - 1].updated_at, rows[limit - 1].workflow_id)
     return JsonResponse(body)
@@ -286,17 +285,9 @@ async def _answer(services: Services, stored: StoredWorkflow, status: int = 200)
     return JsonResponse(body, status, headers)
 
 
-def _last_runs(services: Services, rows: Sequence[WorkflowRow]) -> dict[str, dict[str, JSON]]:
-    """By workflow: `lastRun`, or nothing."""
-    found: dict[str, dict[str, JSON]] = {}
-    for row in rows:
-        last = services.engine.store.search(ExecutionQuery(workflow_id=row.workflow_id, limit=1))
-        found[row.workflow_id] = {"lastRun": row_object(last[0])} if last else {}
-    return found
-
-
-def _row_object(services: Services, row: WorkflowRow) -> dict[str, Any]:
-    return {
+def _row_object(services: Services, row: WorkflowRow, runs: Mapping[str, ExecutionRow]) -> dict[str, Any]:
+    last = runs.get(row.workflow_id)
+    body = {
         "id": row.workflow_id,
         "name": row.name,
         "version": row.version,
@@ -307,3 +298,4 @@ def _row_object(services: Services, row: WorkflowRow) -> dict[str, Any]:
         "createdAt": iso(row.created_at),
         "updatedAt": iso(row.updated_at),
     }
+    return body | ({"lastRun": row_object(last)} if last else {})
