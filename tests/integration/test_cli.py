@@ -342,6 +342,18 @@ def test_executions_newest_first(tmp_path: Path) -> None:
     assert "✗ failed" in table and "x2" in table
 
 
+def test_runs_that_others_called_are_listed_when_asked_for(tmp_path: Path) -> None:
+    flowscope("run", write(tmp_path, GREET), "--input", '{"name": "Ada"}', "--execution-id", "x1", cwd=tmp_path)
+    calls = workflow(node("call", "execute_workflow", workflowId="w", input={"name": "Bo"})) | {"id": "caller"}
+    assert flowscope("run", write(tmp_path, calls), "--execution-id", "x2", cwd=tmp_path).returncode == 0
+    listed = json.loads(flowscope("executions", "--json", cwd=tmp_path).stdout)
+    assert [row["executionId"] for row in listed] == ["x2", "x1"]
+    listed = json.loads(flowscope("executions", "--json", "--all", cwd=tmp_path).stdout)
+    assert [(row["workflowId"], row["parentExecutionId"]) for row in listed] == [
+        ("w", "x2"), ("caller", None), ("w", None),
+    ]  # fmt: skip
+
+
 def test_validate_names_all_problems(tmp_path: Path) -> None:
     done = flowscope("validate", write(tmp_path, GREET), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "✓ Some work: 2 nodes, 1 edge\n")

@@ -259,17 +259,19 @@ def executions(
     text: Annotated[
         str, typer.Option("--search", metavar="TEXT", help="Only those with this text in ids, name or error.")
     ] = "",
+    every: Annotated[bool, typer.Option("--all", "-a", help="Also those that other runs called.")] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many.")] = 100,
     data: Data = DATA,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """List the runs, the newest first."""
+    """List the runs, the newest first, without those that other runs called."""
     statuses = [name for given in status or () for name in given.split(",")]
     for name in statuses:
         if name not in STATUSES:
             raise InputInvalid(f"There is no status {name!r}. They are: {', '.join(STATUSES)}")
     with reading(data) as store:
-        rows = list(store.search(ExecutionQuery(workflow_id=workflow, statuses=statuses, text=text, limit=limit)))
+        query = ExecutionQuery(workflow_id=workflow, statuses=statuses, text=text, on_top=not every, limit=limit)
+        rows = list(store.search(query))
     if json:
         print_lines(map(execution_object, rows))
     else:
