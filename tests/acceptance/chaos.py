@@ -34,6 +34,7 @@ import flowscope
 
 from . import workload
 from .oracle import Oracle, Remains, Told
+from .tether import tether, tethered
 from .workload import identity
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,7 +123,9 @@ class House:
         environment = {**os.environ, "FLOWSCOPE_FAILPOINT": failpoint}
         arguments = [sys.executable, "-m", "tests.acceptance.workload", str(self.directory), "--round", str(self.lives)]
         with (self.directory / "said.log").open("ab") as said:
-            process = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=said)
+            process = subprocess.Popen(
+                tethered(arguments), cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=said
+            )
         assert process.stdout is not None
         with process.stdout as output:
             self._listen(output.fileno(), time.monotonic() + PATIENCE, process.pid)
@@ -149,12 +152,14 @@ class House:
     def _fork(self, *, finish: bool, once: bool, bad_disk: bool) -> tuple[int, int]:
         self.lives += 1
         output, there = os.pipe()
+        parent = os.getpid()
         process = os.fork()
         if process:
             os.close(there)
             return process, output
         status = 1
         try:
+            tether(parent)
             said = os.open(self.directory / "said.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             os.dup2(said, 1)
             os.dup2(said, 2)

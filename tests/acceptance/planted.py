@@ -21,6 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from .tether import tethered
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 300
 
@@ -281,7 +283,7 @@ def trial(bug: Bug) -> Verdict:
 def _caught(catcher: str, copy: Path) -> str:
     """What the catcher complains of; empty if it is content."""
     environment = {"PYTHONPATH": f"{copy / 'src'}:{copy}", "PATH": "/usr/bin:/bin", "HOME": str(copy)}
-    command = [sys.executable, *CATCHERS[catcher]]
+    command = tethered([sys.executable, *CATCHERS[catcher]])
     try:
         done = subprocess.run(
             command, cwd=copy, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False

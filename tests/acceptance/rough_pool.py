@@ -33,6 +33,7 @@ from flowscope.workers.worker_pool import WorkflowWorkerPool
 from .nodes import registry_with
 from .notation import graph, one
 from .rough_nodes import FATES, data_of, rough, weigh
+from .tether import tethered
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARES = {"killed": 0.025, "doomed": 0.025, "hung": 0.025, "stuck": 0.025, "raising": 0.05, "large": 0.05}
@@ -192,9 +193,8 @@ async def run_killed(report: Report, directory: Path, count: int, kills: int, se
     began = time.monotonic()
     for life in range(kills + 1):
         arguments = ["-m", "tests.acceptance.rough_pool", "--live", str(directory), "--tasks", str(count)]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, "--seed", str(seed), "--token", token, cwd=ROOT, stdout=subprocess.PIPE
-        )
+        command = tethered([sys.executable, *arguments, "--seed", str(seed), "--token", token])
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE)
         assert process.stdout is not None
         pids = {int(pid) for pid in (await process.stdout.readline()).split()}
         if life < kills:

@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
+from acceptance.tether import tethered
+
 FLOWSCOPE: Final = str(Path(sys.executable).with_name("flowscope"))
 BUILT: Final = Path(__file__).parents[2] / "src" / "flowscope" / "studio" / "index.html"
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
@@ -56,7 +58,7 @@ class House:
         port = self.url.rpartition(":")[2] if self.url else "0"
         command = [FLOWSCOPE, "serve", "--port", port, "--no-open", "--data", str(self._data)]
         self._process = subprocess.Popen(
-            command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            tethered(command), env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

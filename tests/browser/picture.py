@@ -1,4 +1,4 @@
-"""The picture in the README: python -m tests.browser.picture
+"""The picture in the README: cd tests && python -m browser.picture
 
 It is a run of an example, caught in the middle, in both themes.
 """
@@ -12,7 +12,7 @@ from typing import Final
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from .house import PATIENCE, Visitor, card, house, launch, light
+from browser.house import PATIENCE, Visitor, card, house, launch, light
 
 ROOT: Final = Path(__file__).parents[2]
 IMAGES: Final = ROOT / "docs" / "images"

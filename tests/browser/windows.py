@@ -11,6 +11,7 @@ from typing import Final
 
 from playwright.async_api import Browser, Page, async_playwright
 
+from acceptance.tether import tethered
 from browser.house import PATIENCE, chromium
 
 SIZE: Final = "--window-size=1900,1600"
@@ -26,7 +27,7 @@ async def a_browser(profile: Path) -> AsyncIterator[Browser]:
         "--remote-debugging-port=0",
         f"--user-data-dir={profile}",
     ]
-    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(*tethered(command), stderr=asyncio.subprocess.PIPE)
     try:
         assert process.stderr is not None
         address = None
