@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from browser.house import ENDLESS_MOTION, House, Visitor, card, centre, drag, graph_of, light, status
 from browser.workflows import ENDLESS, HOSTILE, LONG, QUICK, graph, one, wide
@@ -298,7 +298,12 @@ def test_one_node_is_run_alone_and_its_output_pinned(visit: Visit, house: House)
     status(page, "Succeeded")
     dialog = page.get_by_role("dialog", name="Run only")
     field = dialog.get_by_label("Input")
-    page.route("**/nodes/set/input", lambda route: (field.fill('{"mine": 7}'), route.continue_()))
+
+    def write_first(route: Route) -> None:
+        field.fill('{"mine": 7}')
+        route.continue_()
+
+    page.route("**/nodes/set/input", write_first)
     card(page, "set").click(button="right")
     with page.expect_response("**/nodes/set/input"):  # that of the run comes when another is written already
         page.get_by_role("menuitem", name="Run only this node").click()
