@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -363,3 +364,44 @@ def test_the_axis_of_a_replay_is_that_of_the_whole_run(visit: Visit, house: Hous
     place.press("End")
     expect(rows.get_by_role("option", name="Long, success")).to_have_count(1)
     assert page.locator(".rev-tick").all_inner_texts() == axis
+
+
+def test_of_a_long_run_what_is_inside_of_containers_is_read_when_it_is_looked_at(visit: Visit, house: House) -> None:
+    """24,000 events, of which the timeline needs a dozen and the sums."""
+    page = visit().page
+    house.store(
+        graph(
+            "many",
+            [
+                one("go", "manual_trigger", "Go"),
+                one("each", "map", "Each", items="{{ range(6000) }}"),
+                one("first", "set", "First", "each", fields={"n": "{{ item }}"}),
+                one("end", "noop", "End"),
+            ],
+            "go > each",
+            "each > end",
+        )
+    )
+    execution_id = house.start("many")
+    house.follow(execution_id)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/events?" in request.url else None)
+    page.goto(f"/runs/{execution_id}")
+    rows = page.get_by_role("listbox", name="Nodes in the order they began")
+    expect(rows.get_by_role("option")).to_have_count(4)
+    expect(rows.get_by_role("option").nth(2)).to_have_accessible_name("First, success")
+    strips = rows.locator(".rev-lane-heat title")
+    expect(strips).to_have_count(2)
+    expect(strips.nth(0)).to_have_text(re.compile("6,000 iterations, 0 failed"))
+    expect(strips.nth(1)).to_have_text(re.compile("6,000 runs, 0 failed"))
+    expect(rows.get_by_role("option").nth(1).locator(".rev-bar-success")).to_have_count(1)
+    assert asked and all("top=true" in url for url in asked), asked
+    last = house.execution(execution_id)["seq"]
+    page.get_by_role("tab", name="Events").click()
+    events = page.get_by_role("listbox", name="Events")
+    expect(events.locator(".rev-line-seq").last).to_have_text(str(last))
+    assert sum("top=true" not in url for url in asked) == 3, asked
+    page.get_by_role("tab", name="Timeline").click()
+    expect(strips.nth(1)).to_have_text(re.compile("6,000 runs, 0 failed"))
+    rows.get_by_role("option").nth(2).click()
+    expect(inspector(page).get_by_text("6,000 of 6,000")).to_be_visible()

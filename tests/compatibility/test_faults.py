@@ -210,7 +210,8 @@ async def test_11_without_realtime_a_run_is_a_run() -> None:
     async with listening(app) as address, Client(base_url=f"http://{address}") as client:
         body = (await client.post("/run", json={"workflowId": "flow"})).json()
         assert (body["status"], body["output"]) == ("success", {"a": 1})
-        assert services.histories.view(body["executionId"]).status == "success"
+        view = await services.histories.view(body["executionId"])
+        assert view.status == "success"
 
 
 async def found(workflow_id: str) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ async def test_a_server_prunes_and_answers_that_it_has(tmp_path: Path) -> None:
         waiting = await client.stored(START, node("ask", "wait", signal="go"), id="waits")
         await client.execute(waiting, executionId="waiting")
         assert await client.services.retainer.prune() == ["run-0", "run-1"]
-        for path in ("", "/events", "/at", "/timeline", "/family", "/histogram"):
+        for path in ("", "/events", "/at", "/timeline", "/family", "/histogram", "/heat"):
             gone = await client.get(f"/api/executions/run-0{path}")
             assert (gone.status_code, gone.json()["code"]) == (410, "EXECUTION_PRUNED"), path
         for path in ("retry", "fork", "replays", "cancel", "signal"):

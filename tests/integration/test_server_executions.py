@@ -172,6 +172,55 @@ async def test_iterations_are_paged_and_their_payloads_can_be_had(server: Client
     assert (await server.get(f"{address}/double/output")).status_code == 404
 
 
+async def test_of_a_journal_the_top_level_can_be_read_alone(server: Client) -> None:
+    await server.stored(*mapping(), edges=[{"source": "start", "target": "each"}])
+    rows = [{"n": number, "path": "each[0]"} for number in range(5)]
+    execution_id = (await server.execute(input={"rows": rows})).json()["executionId"]
+    address = f"/api/executions/{execution_id}/events"
+    every = (await server.get(address)).json()
+    wanted = [one for one in every["events"] if not one.get("path") and not one["type"].startswith("Iteration")]
+    assert 0 < len(wanted) < len(every["events"])
+    assert (await server.get(address, params={"top": True})).json() == every | {"events": wanted}
+    paged, after, more = [], 0, True
+    while more:
+        page = (await server.get(address, params={"top": True, "limit": 2, "after": after})).json()
+        paged += page["events"]
+        assert len(page["events"]) <= 2 and page["lastSeq"] > after
+        after, more = page["lastSeq"], page["more"]
+    assert (paged, after) == (wanted, every["lastSeq"])
+
+
+async def test_how_much_of_a_map_ran_when_is_counted(server: Client) -> None:
+    await server.stored(*mapping(), edges=[{"source": "start", "target": "each"}])
+    execution_id = (await server.execute(input={"rows": [{"n": number} for number in range(5)]})).json()["executionId"]
+    address = f"/api/executions/{execution_id}/heat"
+    heat = (await server.get(address, params={"bins": 7})).json()
+    assert [(one["nodeId"], one["runs"], one["failed"]) for one in heat["nodes"]] == [("each", 5, 0), ("double", 5, 0)]
+    for one in heat["nodes"]:
+        assert len(one["running"]) == len(one["failures"]) == 7
+        assert one["most"] == max(one["running"]) > 0
+    window = {"from": heat["from"] - 10_000, "to": heat["from"] - 5_000, "bins": 3}
+    before = (await server.get(address, params=window)).json()
+    assert [one["running"] for one in before["nodes"]] == [[0, 0, 0], [0, 0, 0]]
+    assert (await server.get(address, params={"from": "inf"})).status_code == 422
+
+
+async def test_what_is_read_of_a_run_is_the_same_however_it_was_come_by(server: Client) -> None:
+    """Kept by whoever subscribed, or read in a thread by the first who asks."""
+    await server.stored(*mapping(), edges=[{"source": "start", "target": "each"}])
+    execution_id = (await server.execute(input={"rows": [{"n": number} for number in range(9)]})).json()["executionId"]
+    manager = server.services.engine.state_manager
+    manager._drop(execution_id)
+    first, second = [(await server.get(f"/api/executions/{execution_id}")).json() for _ in range(2)]
+    manager._drop(execution_id)
+    state = manager.get_execution_state(execution_id)
+    assert first == second and state is not None
+    assert {node["nodeId"]: node["status"] for node in first["nodes"]} == {
+        node_id: node.status for node_id, node in state.nodes.items()
+    }
+    assert (first["seq"], first["status"]) == (server.services.engine.store.row(execution_id).last_seq, "success")  # type: ignore[union-attr]
+
+
 async def test_what_a_node_says_can_be_read_by_offset(server: Client) -> None:
     await server.stored(START, node("say", "log_output", message="hello"))
     execution_id = (await server.execute()).json()["executionId"]
@@ -195,7 +244,17 @@ async def test_history_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 async def test_what_is_not_there(server: Client) -> None:
-    for rest in ("", "/events", "/logs", "/lines", "/input", "/output", "/nodes/a/input", "/nodes/a/iterations"):
+    for rest in (
+        "",
+        "/events",
+        "/logs",
+        "/lines",
+        "/input",
+        "/output",
+        "/nodes/a/input",
+        "/nodes/a/iterations",
+        "/heat",
+    ):
         response = await server.get(f"/api/executions/nobody{rest}")
         assert (response.status_code, response.json()["code"]) == (404, "EXECUTION_NOT_FOUND")
     assert (await server.get("/api/nodes/teleport")).status_code == 404

@@ -85,6 +85,20 @@ async def test_a_new_value_is_the_next_attempts() -> None:
         assert 'There is no key "region"' in failed.json()["error"]
 
 
+async def test_what_is_kept_of_an_ended_run_for_viewers_has_no_secret_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowscope.live.ended.LEAST_EVENTS", 1)
+    async with serving(**opened(secrets={"given": VALUE})) as client:
+        fail = node("fail", "stop_and_error", errorMessage="said {{ secrets.given }}")
+        await client.stored(node("go", "manual_trigger"), fail)
+        execution_id = (await client.execute()).json()["executionId"]
+        stream = f"/api/executions/{execution_id}/stream?untilEnd=true"
+        first, again = [(await client.get(stream)).text for _ in range(2)]
+        assert "said" in first and VALUE not in first
+        assert [line for line in again.splitlines() if "SNAPSHOT" in line] == [
+            line for line in first.splitlines() if "SNAPSHOT" in line
+        ]
+
+
 async def test_who_may() -> None:
     """Secrets and credentials are the admins'; variables are the editors', and everybody may read them."""
     async with serving(**opened()) as client:

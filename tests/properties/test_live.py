@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flowscope.execution.events import AnyEvent, NodeStarted
 from flowscope.execution.view import ExecutionView
-from flowscope.live import channel, history, parcel
+from flowscope.live import channel, ended, history, parcel
 from flowscope.live.settings import LiveSettings
 from flowscope.live.translation import Translator
 from flowscope.orchestrator.ports import ExecutionRow, LogLine, Progress
@@ -35,6 +35,7 @@ def small_limits() -> Iterator[None]:
         patch.setattr(parcel, "CONFLATE_BYTES", 700)
         patch.setattr(history, "TAIL_EVENTS", 10)
         patch.setattr(history, "PAGE_EVENTS", 5)
+        patch.setattr(ended, "LEAST_EVENTS", 1)
         yield
 
 
@@ -180,6 +181,21 @@ def test_what_is_shown_is_what_the_view_says(seed: int, size: int, steps: int) -
         facts = translator.snapshot()
         assert (facts.status, facts.detail or "", facts.progress) == (view.status, view.detail, view.progress)
         assert (facts.completed_nodes, facts.total_nodes) == (view.completed_nodes, view.total_nodes)
+
+
+@settings(max_examples=300, deadline=None)
+@given(seeds, sizes, lengths, st.booleans())
+def test_a_fold_shows_what_was_told_event_by_event(seed: int, size: int, steps: int, shaped: bool) -> None:
+    plan = any_plan(seed, size)
+    shape = shape_of(plan) if shaped else None
+    events = list(Chaos(plan, seed, steps).run.events)
+    told, folded = Translator("run", shape), Translator("run", shape)
+    for event in events:
+        told.translate(event)
+    folded.fold(events)
+    assert list(folded.entries()) == list(told.entries())
+    assert folded.whole() == told.whole()
+    assert folded.translate(events[-1]) == told.translate(events[-1]) == []
 
 
 @settings(max_examples=200, deadline=None)

@@ -146,6 +146,31 @@ export interface JournalEvent {
   readonly [key: string]: unknown;
 }
 
+export interface EventsPage {
+  readonly events: readonly JournalEvent[];
+  /** How far was read: what is between is not of the kind that was asked for. */
+  readonly lastSeq: number;
+  readonly more: boolean;
+}
+
+/** Of a container its iterations, of a node in a body its runs: how many ran in each part of a window, and failed in it. */
+export interface HeatRow {
+  readonly nodeId: string;
+  /** The event with which the first began. */
+  readonly order: number;
+  readonly runs: number;
+  readonly failed: number;
+  readonly running: readonly number[];
+  readonly failures: readonly number[];
+  readonly most: number;
+}
+
+export interface HeatPage {
+  readonly from: number;
+  readonly to: number;
+  readonly nodes: readonly HeatRow[];
+}
+
 export interface RunQuery {
   readonly status?: readonly RunStatus[];
   readonly workflowId?: string;
@@ -254,10 +279,12 @@ export class Api {
     this.#send<{ status: RunStatus }>("POST", `/api/executions/${part(id)}/${what}`);
   signal = (id: string, name: string, payload: Json) =>
     this.#send<{ status: RunStatus }>("POST", `/api/executions/${part(id)}/signal`, { name, payload });
-  events = (id: string, after = 0, limit = 1_000) =>
-    this.#get<{ events: JournalEvent[]; lastSeq: number; more: boolean }>(
-      `/api/executions/${part(id)}/events${query({ after, limit })}`,
-    );
+  /** A page of the journal, to be read on from `lastSeq`; with `top` only the run's own events and those of its top level. */
+  events = (id: string, after = 0, limit = 1_000, top = false) =>
+    this.#get<EventsPage>(`/api/executions/${part(id)}/events${query({ after, limit, top: top || "" })}`);
+  /** How much ran inside of containers, in `bins` parts of a window (epoch milliseconds). */
+  heat = (id: string, from: number, to: number, bins: number) =>
+    this.#get<HeatPage>(`/api/executions/${part(id)}/heat${query({ from, to, bins })}`);
   runInput = (id: string) => this.#get<Json>(`/api/executions/${part(id)}/input`);
   runOutput = (id: string) => this.#get<Json>(`/api/executions/${part(id)}/output`);
   /** Where the input or output of a node is; at event `seq`, if that is given. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { JournalEvent } from "./api.ts";
 import { History } from "./history.ts";
-import { RunHistory } from "./run-history.ts";
+import { LONG, RunHistory } from "./run-history.ts";
 
 let seq = 0;
 function journal(...events: Record<string, unknown>[]): History {
@@ -105,7 +105,7 @@ test("it reads page by page up to what it was told of, and each event once", asy
   const history = new RunHistory(async (after) => {
     asked.push(after);
     const events = all.filter((event) => event.seq > after).slice(0, 10);
-    return { events: events as JournalEvent[], more: after + 10 < 25 };
+    return { events: events as JournalEvent[], lastSeq: Math.min(after + 10, 25), more: after + 10 < 25 };
   });
   const read = new Promise<void>((done) => {
     history.subscribe(() => history.cursor === 25 && done());
@@ -115,4 +115,66 @@ test("it reads page by page up to what it was told of, and each event once", asy
   await read;
   expect(asked).toEqual([0, 10, 20]);
   expect(history.events).toHaveLength(25);
+});
+
+/** A map of many items, as the server tells of it. */
+function longRun() {
+  const count = LONG + 1;
+  const all = Array.from({ length: count }, (_, n) => {
+    const inside = n > 1 && n < count - 2;
+    return {
+      type: n === 0 ? "ExecutionStarted" : n === count - 2 ? "NodeSucceeded" : "NodeStarted",
+      seq: n + 1,
+      at: n + 1,
+      ...(n > 0 && { nodeId: inside ? "inner" : n === count - 1 ? "last" : "each" }),
+      ...(inside && { path: `each[${n}]` }),
+    };
+  });
+  const asked: string[] = [];
+  const read = async (after: number, limit: number, top: boolean) => {
+    asked.push(`${after}${top ? " top" : ""}`);
+    const wanted = all.filter((event) => event.seq > after && !(top && "path" in event));
+    const events = wanted.slice(0, limit) as JournalEvent[];
+    const lastSeq = wanted.length > limit ? events[events.length - 1].seq : count;
+    return { events, lastSeq, more: lastSeq < count };
+  };
+  return { count, asked, read };
+}
+
+const until = (history: RunHistory, fact: () => boolean) =>
+  new Promise<void>((done) => {
+    const look = () => fact() && done();
+    history.subscribe(look);
+    look();
+  });
+
+test("of a long run only the top level is read, and all of it once somebody wants that", async () => {
+  const { count, asked, read } = longRun();
+  const history = new RunHistory(read);
+  history.want(count);
+  await until(history, () => history.cursor === count);
+  expect([asked, history.brief, history.best === history]).toEqual([["0 top"], true, true]);
+  expect(history.events.map(({ type }) => type)).toEqual([
+    "ExecutionStarted",
+    "NodeStarted",
+    "NodeSucceeded",
+    "NodeStarted",
+  ]);
+  expect(history.lanes.get("each")!.attempts).toHaveLength(1);
+
+  history.wantWhole();
+  await until(history, () => history.best !== history);
+  expect(asked).toEqual(["0 top", "0", "10000", "20000"]);
+  expect([history.best.brief, history.best.events.length]).toEqual([false, count]);
+  expect(history.best.lanes.get("inner")!.spans!.from).toHaveLength(count - 4);
+  expect(history.best.lanes.get("each")!.attempts).toEqual(history.lanes.get("each")!.attempts);
+});
+
+test("a long run that somebody wants whole from the beginning is read once", async () => {
+  const { count, asked, read } = longRun();
+  const history = new RunHistory(read);
+  history.wantWhole();
+  history.want(count);
+  await until(history, () => history.cursor === count);
+  expect([asked, history.brief, history.events.length]).toEqual([["0", "10000", "20000"], false, count]);
 });

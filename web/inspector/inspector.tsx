@@ -72,9 +72,10 @@ export interface NodePanelProps extends InspectorProps {
 
 function NodeInspector(props: NodePanelProps) {
   const { editor, store, selection, api, catalogue, node, row, stale, pace, skew } = props;
-  const [history, version] = useHistory(api, store, props.source);
-  const run = useRunFacts(store);
   const kind = catalogue.get(node.data.type);
+  const contained = node.parentId !== undefined || kind?.role === "container";
+  const [history, version] = useHistory(api, store, props.source, contained);
+  const run = useRunFacts(store);
   const lane = history?.lanes.get(node.id);
   const [path, setPath] = usePath(store, node, props.graph, history);
   const running = row?.code === RUNNING || (run !== null && !hasEnded(run.status));

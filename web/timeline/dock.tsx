@@ -36,7 +36,8 @@ const REMEMBERED = "flowscope.dock.tab";
 export function Dock(props: DockProps) {
   const { api, store } = props;
   const [tab, setTab] = useState<Tab>(() => tabOf(localStorage.getItem(REMEMBERED)));
-  const [history, version] = useHistory(api, store, props.source);
+  const [critical, setCritical] = useState(false);
+  const [history, version] = useHistory(api, store, props.source, tab === "Events" || critical);
   const tools = useRef<HTMLDivElement>(null);
   const [toolbar, setToolbar] = useState<HTMLDivElement | null>(null);
   const open = (next: Tab) => {
@@ -90,13 +91,25 @@ export function Dock(props: DockProps) {
           </p>
         )}
         {tab === "Timeline" && history && (
-          <Timeline {...props} history={history} version={version} toolbar={toolbar} />
+          <Timeline
+            {...props}
+            history={history}
+            version={version}
+            toolbar={toolbar}
+            critical={critical}
+            setCritical={setCritical}
+          />
         )}
         {tab === "Logs" && (
           <Logs {...props} toolbar={toolbar} until={props.source ? (history?.lastAt ?? 0) : 0} />
         )}
-        {tab === "Events" && history && (
+        {tab === "Events" && history && !history.brief && (
           <Events {...props} history={history} version={version} toolbar={toolbar} />
+        )}
+        {tab === "Events" && history?.brief && (
+          <p className="rev-dock-note" aria-busy="true">
+            {count(history.cursor, "event")}, which are being read…
+          </p>
         )}
       </div>
     </section>

@@ -1,5 +1,6 @@
 /** One node's time: bars for attempts, thin ones for waits, a heat strip for what ran in iterations, and its slack. */
 
+import type { HeatPage } from "../execution/api.ts";
 import type { Attempt, AttemptStatus, Lane, Segment } from "../execution/lane.ts";
 import { ERROR, type ShownStatus } from "../execution/status.ts";
 import type { TimedNode } from "../execution/timeline.ts";
@@ -14,6 +15,8 @@ interface LaneBarsProps {
   readonly width: number;
   readonly now: number;
   readonly stale: boolean;
+  /** Where the lane has no spans: what the server has counted. */
+  readonly heat?: HeatPage;
 }
 
 const LOOKS: Record<AttemptStatus, ShownStatus> = {
@@ -24,7 +27,8 @@ const LOOKS: Record<AttemptStatus, ShownStatus> = {
   cancelled: "skipped",
 };
 
-export function LaneBars({ lane, timed, window, width, now, stale }: LaneBarsProps) {
+export function LaneBars({ lane, timed, window, width, now, stale, heat }: LaneBarsProps) {
+  const counted = heat?.nodes.find((one) => one.nodeId === lane?.nodeId);
   const attempts = timed?.attempts ?? lane?.attempts ?? [];
   return (
     <span className="rev-lane" role="presentation">
@@ -44,7 +48,17 @@ export function LaneBars({ lane, timed, window, width, now, stale }: LaneBarsPro
         }),
       )}
       {lane?.instead && <Instead lane={lane} window={window} width={width} />}
-      {lane?.spans && <HeatStrip lane={lane} window={window} width={width} now={now} />}
+      {lane?.spans && <SpansStrip lane={lane} window={window} width={width} now={now} />}
+      {lane && !lane.spans && heat && counted && (
+        <HeatStrip
+          runs={counted.runs}
+          failures={counted.failed}
+          heat={{ running: counted.running, failed: counted.failures, most: counted.most }}
+          inside={lane.attempts.length > 0}
+          left={positionOf(window, width, heat.from)}
+          width={positionOf(window, width, heat.to) - positionOf(window, width, heat.from)}
+        />
+      )}
       {timed && timed.slack >= 1 && <Slack timed={timed} window={window} width={width} />}
       {lane && attempts.length > 0 && (
         <Label lane={lane} tries={attempts} slack={timed?.slack ?? 0} window={window} width={width} />
@@ -82,8 +96,8 @@ function Slack({ timed, window, width }: Pick<LaneBarsProps, "window" | "width">
   );
 }
 
-/** How many ran when, and where they failed: of all iterations at once, however many. */
-function HeatStrip({
+/** Of spans that are here. */
+function SpansStrip({
   lane,
   window,
   width,
@@ -91,15 +105,42 @@ function HeatStrip({
 }: Pick<LaneBarsProps, "window" | "width" | "now"> & { lane: Lane }) {
   const spans = lane.spans!;
   const bins = Math.max(8, Math.min(160, Math.round(width / 5)));
-  const heat = heatOf(spans, window, bins, now, ERROR);
-  const inside = lane.attempts.length > 0;
-  const said = `${count(spans.from.length, inside ? "iteration" : "run")}, ${count(spans.failed)} failed, at most ${heat.most} at once`;
+  return (
+    <HeatStrip
+      runs={spans.from.length}
+      failures={spans.failed}
+      heat={heatOf(spans, window, bins, now, ERROR)}
+      inside={lane.attempts.length > 0}
+      left={0}
+      width={width}
+    />
+  );
+}
+
+interface HeatStripProps {
+  readonly runs: number;
+  readonly failures: number;
+  readonly heat: {
+    readonly running: ArrayLike<number>;
+    readonly failed: ArrayLike<number>;
+    readonly most: number;
+  };
+  /** They are iterations of what has bars of its own. */
+  readonly inside: boolean;
+  readonly left: number;
+  readonly width: number;
+}
+
+/** How many ran when, and where they failed: of all iterations at once, however many. */
+function HeatStrip({ runs, failures, heat, inside, left, width }: HeatStripProps) {
+  const bins = heat.running.length;
+  const said = `${count(runs, inside ? "iteration" : "run")}, ${count(failures)} failed, at most ${heat.most} at once`;
   return (
     <svg
       className={inside ? "rev-lane-heat rev-lane-heat-under" : "rev-lane-heat"}
       viewBox={`0 0 ${bins} 4`}
       preserveAspectRatio="none"
-      style={{ width }}
+      style={{ left, width }}
       aria-hidden="true"
     >
       <title>{said}</title>

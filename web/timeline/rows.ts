@@ -1,13 +1,28 @@
 /** The timeline's rows: nodes in the order in which they began, bodies below their containers, then what has not begun. */
 
 import { type Graph, indexOf, titleOf } from "../canvas/graph.ts";
-import type { Lane } from "../execution/lane.ts";
+import type { HeatPage } from "../execution/api.ts";
+import { Lane } from "../execution/lane.ts";
+import type { RunHistory } from "../execution/run-history.ts";
 
 export interface TimelineRow {
   readonly nodeId: string;
   readonly title: string;
   readonly depth: number;
   readonly lane: Lane | undefined;
+}
+
+/** With a lane for what a brief history leaves out, in the order in which it began. */
+export function lanesOf(history: RunHistory, heat: HeatPage | undefined): ReadonlyMap<string, Lane> {
+  if (!history.brief || !heat) return history.lanes;
+  const lanes = new Map(history.lanes);
+  for (const { nodeId, order } of heat.nodes)
+    if (!lanes.has(nodeId)) {
+      const lane = new Lane(nodeId);
+      lane.order = order;
+      lanes.set(nodeId, lane);
+    }
+  return lanes;
 }
 
 /** `wanted` leaves rows out; a container stays if something of its body does. */

@@ -33,9 +33,10 @@ import {
   within,
   zoomed,
 } from "./geometry.ts";
+import { useHeat } from "./heat.ts";
 import { LaneBars } from "./lane-bars.tsx";
 import { Overview } from "./overview.tsx";
-import { rowsOf } from "./rows.ts";
+import { lanesOf, rowsOf } from "./rows.ts";
 
 export interface PanelProps extends DockProps {
   readonly history: RunHistory;
@@ -52,7 +53,14 @@ const NARROW_LABELS = 104;
 /** Pixels for the word that the server stopped. */
 const STOP_WORD = 130;
 
+interface TimelineProps extends PanelProps {
+  /** Only the nodes that the end hung on. */
+  readonly critical: boolean;
+  setCritical(critical: boolean): void;
+}
+
 export function Timeline({
+  api,
   editor,
   catalogue,
   store,
@@ -64,13 +72,14 @@ export function Timeline({
   history,
   version,
   toolbar,
-}: PanelProps) {
+  critical,
+  setCritical,
+}: TimelineProps) {
   const graph = useSyncExternalStore(editor.subscribe, () => editor.graph);
   const run = useRunFacts(store);
   const primary = usePrimary(selection);
   useRunVersion(store);
   const [filter, setFilter] = useState("");
-  const [critical, setCritical] = useState(false);
   const [chosen, setChosen] = useState<Window | null>(null);
   const [scroller, width, labels] = useRowWidth();
   const running = run !== null && !hasEnded(run.status);
@@ -83,17 +92,18 @@ export function Timeline({
   const told = useTimeline(graph, catalogue, history, version, now);
   const hinges = [...told.criticalPath, ...criticalInside(graph, told)].join("\n");
   const path = useMemo(() => new Set(hinges.split("\n")), [hinges]);
+  const heat = useHeat(api, store.executionId, history, window);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the history is the same object after every change
   const rows = useMemo(() => {
     const text = filter.trim().toLowerCase();
     return rowsOf(
       graph,
-      history.lanes,
+      lanesOf(history, heat),
       (id, title) =>
         (!critical || path.has(id)) &&
         (text === "" || title.toLowerCase().includes(text) || id.toLowerCase().includes(text)),
     );
-  }, [graph, history, version, filter, critical, path]);
+  }, [graph, history, version, heat, filter, critical, path]);
 
   const virtual = useVirtualizer({
     count: rows.length,
@@ -278,6 +288,7 @@ export function Timeline({
                   width={width}
                   now={now}
                   stale={stale}
+                  {...(history.brief && heat ? { heat } : {})}
                 />
               </div>
             );

@@ -22,6 +22,12 @@ from flowscope.live.visuals import visual
 PAGE_BYTES: Final = 1024 * 1024
 """A snapshot larger than this comes in pages."""
 
+NODE_BYTES: Final = 2_500
+"""Of a node's view and entry in memory, about."""
+
+MESSAGE_BYTES: Final = 200
+"""Of a message in memory beside its body, about."""
+
 _seq_of = attrgetter("seq")
 
 
@@ -33,6 +39,11 @@ class Tail:
         self._limit = limit
         self._size = 0
         self._messages: list[Encoded] = []
+
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return self._size + len(self._messages) * MESSAGE_BYTES
 
     def extend(self, messages: Sequence[Encoded]) -> None:
         self._messages += messages
@@ -75,6 +86,12 @@ class Channel:
     @property
     def seq(self) -> int:
         return self.translator.seq
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        pages = sum(parcel.size for parcel in self._snapshot)
+        return self.tail.size + 2 * pages + len(self.translator.view.nodes) * NODE_BYTES
 
     @property
     def ended(self) -> bool:

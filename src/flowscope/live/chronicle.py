@@ -30,6 +30,7 @@ from flowscope.execution.events import (
 from flowscope.execution.timeline import Timeline
 from flowscope.execution.view import ExecutionView, WorkflowShape
 from flowscope.orchestrator.ports import Store
+from flowscope.unhurried import unhurried
 
 ShapeOf: TypeAlias = Callable[[str], WorkflowShape | None]
 
@@ -100,7 +101,7 @@ class Chronicle:
         with self._lock:
             if self._view.ended:
                 return
-            for event in self.events(self.last_seq):
+            for event in unhurried(self.events(self.last_seq)):
                 self._take(event)
 
     def _take(self, event: AnyEvent) -> None:

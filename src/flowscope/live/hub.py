@@ -265,12 +265,19 @@ class Hub:
     def _disband(self, audience: Audience) -> None:
         del self._audiences[audience.execution_id]
         self._dirty.pop(audience, None)
+        if audience.channel is not None:
+            self._history.ended.put(audience.channel)
 
     # --- reading the journal ---
 
     def watched(self, execution_id: str) -> bool:
         """Whether anybody watches it."""
         return execution_id in self._audiences
+
+    def forget(self, execution_ids: Iterable[str]) -> None:
+        """They have been pruned."""
+        for execution_id in execution_ids:
+            self._history.ended.drop(execution_id)
 
     def reopen(self, execution_id: str) -> None:
         """What is known of it is void: all who watch it begin anew, with a snapshot."""
@@ -289,6 +296,8 @@ class Hub:
             async with self._reading:
                 channel = await self._in_thread(self._history.open, execution_id)
             if self._audiences.get(execution_id) is not audience or audience.generation != generation:
+                if channel is not None:
+                    self._history.ended.put(channel)
                 return
             if channel is not None:
                 audience.opened(channel, self._standing(execution_id))

@@ -13,7 +13,7 @@ snapshot is what was said last, for each node, and so the same as the sum of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, cast
 
 import msgspec
@@ -21,6 +21,7 @@ from msgspec import UNSET
 
 from flowscope.execution.events import (
     AnyEvent,
+    IterationStarted,
     NodeAdopted,
     NodeCancelled,
     NodeEvent,
@@ -73,10 +74,11 @@ class Translator:
     def seq(self) -> int:
         return self.view.seq
 
-    def fold(self, event: AnyEvent) -> None:
-        """Apply an event that nobody needs to be told of."""
-        if self._changes(event) is not None:
-            self._run = self._sign_of_run()
+    def fold(self, events: Iterable[AnyEvent]) -> None:
+        """Apply events that nobody needs to be told of."""
+        for event in events:
+            self._changes(event)
+        self._run = self._sign_of_run()
 
     def translate(self, event: AnyEvent) -> list[Encoded]:
         """Apply an event; what it changed, in the order to be told. An event that was applied before changes nothing."""
@@ -110,30 +112,31 @@ class Translator:
 
     def _changes(self, event: AnyEvent) -> list[NodeEntry] | None:
         """The nodes shown otherwise than before; None if the event was applied before."""
-        if event.seq <= self.view.seq:
+        view = self.view
+        if event.seq <= view.seq:
             return None
-        self.view.apply(event)
-        at = round(event.at)
-        return [entry for node in self._touched(event) if (entry := self._changed(node, at)) is not None]
-
-    def _touched(self, event: AnyEvent) -> Iterator[NodeView]:
-        nodes = self.view.nodes
+        view.apply(event)
         if not isinstance(event, NodeEvent):
-            if self.view.ended:  # bodies of a run without a definition end with the run
-                yield from nodes.values()
-            return
-        node = nodes[event.node_id]
-        yield node
+            # Bodies of a run without a definition end with the run.
+            return self._all_changed(view.nodes.values(), event.at) if view.ended else []
+        if isinstance(event, IterationStarted):  # nothing shown says how many run
+            return []
+        node = view.nodes[event.node_id]
         if node.children and not event.path and isinstance(event, _ENDS_OR_RESTARTS):
-            yield from _inside(node)
+            return self._all_changed((node, *_inside(node)), event.at)
+        entry = self._changed(node, event.at)
+        return [] if entry is None else [entry]
 
-    def _changed(self, node: NodeView, at: int) -> NodeEntry | None:
+    def _all_changed(self, nodes: Iterable[NodeView], at: float) -> list[NodeEntry]:
+        return [entry for node in nodes if (entry := self._changed(node, at)) is not None]
+
+    def _changed(self, node: NodeView, at: float) -> NodeEntry | None:
         sign = _sign(node)
         told = self._signs.get(node.node_id)
         if sign == told or (told is None and not node.sequence and node.status == "idle"):
             return None
         self._signs[node.node_id] = sign
-        entry = self._entries[node.node_id] = _entry(node, at)
+        entry = self._entries[node.node_id] = _entry(node, round(at))
         return entry
 
     def _sign_of_run(self) -> tuple[object, ...]:
@@ -192,15 +195,16 @@ def _percent(node: NodeView) -> int:
 def _sign(node: NodeView) -> tuple[object, ...]:
     """What must differ for a node to be told again."""
     iterations = node.iterations
+    runs = node.status == "running"  # most are, whenever there are many events, and then neither is known
     return (
         node.status,
-        node.detail,
-        node.until,
+        "" if runs else node.detail,
+        0.0 if runs else node.until,
         node.handle,
         node.node_name,
         node.attempts,
         node.error,
-        _percent(node),
+        _percent(node) if iterations else 0,
         iterations.failed if iterations else 0,
         node.end_time,
     )

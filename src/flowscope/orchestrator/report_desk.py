@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flowscope.definition.workflow import JSON
@@ -20,14 +20,15 @@ Announce = Callable[[Segment, Sequence[AnyEvent]], None]
 
 LONGEST_ID = 128
 
+PAGE_EVENTS = 1_000
 
-def history(journal: Journal, execution_id: str, after: int = 0) -> list[AnyEvent]:
-    """The durable events with `seq > after`."""
-    events: list[AnyEvent] = []
-    while segments := journal.read(execution_id, after):
-        events += [event for segment in segments for event in decode_lines(segment.lines) if event.seq > after]
+
+def history(journal: Journal, execution_id: str, after: int = 0) -> Iterator[AnyEvent]:
+    """The durable events with `seq > after`, read as they are asked for."""
+    while segments := journal.read(execution_id, after, PAGE_EVENTS):
+        for segment in segments:
+            yield from (event for event in decode_lines(segment.lines) if event.seq > after)
         after = segments[-1].last_seq
-    return events
 
 
 class ReportDesk:

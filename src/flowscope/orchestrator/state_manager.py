@@ -10,8 +10,9 @@ journaled like any other's, and shown when they are durable; `settled` waits for
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flowscope.definition import decode
@@ -22,6 +23,7 @@ from flowscope.log import get_logger
 from flowscope.orchestrator.execution_state import ExecutionState, ExecutionUpdate, Picture
 from flowscope.orchestrator.ports import Clock, LogLine, Progress, Publisher, Segment, Store
 from flowscope.orchestrator.report_desk import ReportDesk, history
+from flowscope.unhurried import unhurried
 
 log = get_logger("flowscope.state")
 
@@ -88,6 +90,16 @@ class ExecutionStateManager:
         """The facts as they are kept, to be read and not changed; None if there is no such execution."""
         picture = self._picture(execution_id)
         return picture.view if picture else None
+
+    async def read(self, execution_id: str) -> ExecutionView | None:
+        """`view`, for who can wait: the journal, which may be long, is read in a thread."""
+        if execution_id not in self._pictures:
+            picture = await asyncio.to_thread(self._read, execution_id)
+            if picture is not None and execution_id not in self._pictures:
+                self._hold(picture)
+                self._fold(picture)  # what came meanwhile
+                self._settled_in(picture)
+        return self.view(execution_id)
 
     def statistics(self) -> dict[str, Any]:
         return {
@@ -169,25 +181,43 @@ class ExecutionStateManager:
         picture = self._open(execution_id)
         if picture is not None:
             self._fold(picture)
-            if picture.view.ended:
-                self._expire_later(execution_id, picture)
-            self._trim()
+            self._settled_in(picture)
         return picture
 
     def _open(self, execution_id: str) -> Picture | None:
+        picture = self._blank(execution_id)
+        if picture is not None:
+            self._hold(picture)
+        return picture
+
+    def _blank(self, execution_id: str) -> Picture | None:
         """A picture of an execution with nothing in it yet."""
         row = self.store.row(execution_id)
         if row is None:
             return None
-        shape = self._shape(row.definition) if row.definition else None
-        picture = self._pictures[execution_id] = Picture(ExecutionView(execution_id, shape))
-        self._nodes += len(picture.view.nodes)
+        return Picture(ExecutionView(execution_id, self._shape(row.definition) if row.definition else None))
+
+    def _read(self, execution_id: str) -> Picture | None:
+        """One that nobody else knows of yet, with all that is durable in it. For a thread."""
+        picture = self._blank(execution_id)
+        if picture is not None:
+            for event in unhurried(history(self.store, execution_id)):
+                picture.apply(event)
         return picture
+
+    def _hold(self, picture: Picture) -> None:
+        self._pictures[picture.view.execution_id] = picture
+        self._nodes += len(picture.view.nodes)
+
+    def _settled_in(self, picture: Picture) -> None:
+        if picture.view.ended:
+            self._expire_later(picture.view.execution_id, picture)
+        self._trim()
 
     def _fold(self, picture: Picture) -> None:
         self._apply(picture, history(self.store, picture.view.execution_id, picture.view.seq))
 
-    def _apply(self, picture: Picture, events: Sequence[Any]) -> None:
+    def _apply(self, picture: Picture, events: Iterable[Any]) -> None:
         nodes = len(picture.view.nodes)
         for event in events:
             picture.apply(event)

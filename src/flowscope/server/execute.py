@@ -82,7 +82,7 @@ async def enhanced_execute_workflow(
         execution_id = live.state.execution_id
         if order.early:
             return _queued(execution_id, preferred=order.preferred)
-        return _answer(services, live, await services.waits.answer(live))
+        return await _answer(services, live, await services.waits.answer(live))
     except _Nameless as error:
         return JsonResponse({"error": str(error)}, 400)
     except WorkflowNotFound:
@@ -188,12 +188,12 @@ async def _go_on(services: Services, execution_id: str, *, ours: bool) -> LiveEx
 # --- the answer ---
 
 
-def _answer(services: Services, live: LiveExecution, result: Outcome | Pause) -> Response:
+async def _answer(services: Services, live: LiveExecution, result: Outcome | Pause) -> Response:
     execution_id = live.state.execution_id
     if isinstance(result, Pause):
         status = 200 if result.reason == "form" else 202
         return JsonResponse(waiting_object(execution_id, result, services.links), status)
-    view = services.histories.view(execution_id)
+    view = await services.histories.view(execution_id)
     logs = log_entries(view, live.state, services.engine.orchestrator.payloads)
     if result.status == "success":
         return JsonResponse(

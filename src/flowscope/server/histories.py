@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
 
 from flowscope.engine import Engine
 from flowscope.errors import ExecutionNotFound
@@ -27,6 +30,10 @@ from flowscope.execution.view import ExecutionView
 from flowscope.orchestrator.library import missing
 from flowscope.orchestrator.ports import ExecutionRow, Store
 from flowscope.server.problems import Refusal
+from flowscope.unhurried import unhurried
+
+MOST_READ: Final = 500_000
+"""Events that are looked through for one page of those of the top level."""
 
 
 class Histories:
@@ -42,9 +49,9 @@ class Histories:
             raise await asyncio.to_thread(missing, self._engine.store, execution_id)
         return row
 
-    def view(self, execution_id: str) -> ExecutionView:
+    async def view(self, execution_id: str) -> ExecutionView:
         """The facts of its nodes; `ExecutionNotFound`."""
-        view = self._engine.state_manager.view(execution_id)
+        view = await self._engine.state_manager.read(execution_id)
         if view is None:
             raise ExecutionNotFound(execution_id)
         return view
@@ -117,6 +124,33 @@ class Histories:
 
 def _no_payload(message: str) -> Refusal:
     return Refusal(404, "NO_PAYLOAD", message)
+
+
+class _Place(msgspec.Struct, gc=False):
+    """Where an event belongs: the rest of its line is not even read."""
+
+    type: str
+    path: str = ""
+
+
+_places: Final = msgspec.json.Decoder(_Place)
+
+
+def top_lines(store: Store, execution_id: str, after: int, limit: int) -> tuple[list[bytes], int]:
+    """The events with `seq > after` of the run itself and of its top level, without iterations, as JSON: at most `limit`, among
+    at most `MOST_READ`; and the seq up to which was read."""
+    found: list[bytes] = []
+    upto = after + MOST_READ
+    while len(found) < limit and after < upto and (segments := store.read(execution_id, after, 10_000)):
+        for segment in segments:
+            places = zip(segment.lines.splitlines(), _places.decode_lines(segment.lines), strict=True)
+            for seq, (line, place) in enumerate(unhurried(places), segment.first_seq):
+                if seq > after and not place.path and not place.type.startswith("Iteration"):
+                    found.append(line)
+                    if len(found) == limit:
+                        return found, seq
+            after = segment.last_seq
+    return found, after
 
 
 def event_lines(store: Store, execution_id: str, after: int, limit: int) -> Iterator[tuple[int, bytes]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -39,12 +39,13 @@ class Keep(msgspec.Struct, frozen=True):
 
 
 class Retainer:
-    """Prunes a store from time to time. `start` and `stop` are safe twice."""
+    """Prunes a store from time to time, and tells `forget` which went. `start` and `stop` are safe twice."""
 
-    def __init__(self, store: Store, clock: Clock, keep: Keep) -> None:
+    def __init__(self, store: Store, clock: Clock, keep: Keep, forget: Callable[[Sequence[str]], None]) -> None:
         self._store = store
         self._clock = clock
         self._keep = keep
+        self._forget = forget
         self._working: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -64,6 +65,7 @@ class Retainer:
             some: Sequence[str] = await asyncio.to_thread(
                 self._store.prune, self._keep.retention(self._clock.now(), limit=BATCH)
             )
+            self._forget(some)
             gone += some
             if len(some) < BATCH:
                 return gone

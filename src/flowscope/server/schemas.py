@@ -129,6 +129,24 @@ class Iterations(Shape):
     next_after: int | None = None
 
 
+class HeatNode(Shape):
+    node_id: str
+    order: int
+    runs: int
+    failed: int
+    running: list[int]
+    failures: list[int]
+    most: int
+
+
+class HeatShape(Shape):
+    execution_id: str
+    seq: int
+    from_: float = Field(alias="from")
+    to: float
+    nodes: list[HeatNode]
+
+
 class StatusProgress(BaseModel):
     total: int
     completed: int

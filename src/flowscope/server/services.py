@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from flowscope.nodes.registry import Registry
 from flowscope.orchestrator.ports import Commit, Store
 from flowscope.orchestrator.state_manager import ExecutionStateManager
 from flowscope.server.credentials import PRINCIPAL, Credentials, Tickets
+from flowscope.server.heat import HeatTables
 from flowscope.server.histories import Histories
 from flowscope.server.inbox import Inbox
 from flowscope.server.iterations import IterationTables
@@ -96,7 +97,8 @@ class Services:
         self.iterations = IterationTables(self.engine.store)
         self.metrics = Metrics(self.engine.orchestrator.statistics, self._viewers)
         self.reporters = Reporters(self.engine, settings.report_silence_ms)
-        self.retainer = Retainer(self.engine.store, self.engine.orchestrator.clock, settings.keep)
+        self.heat = HeatTables(self.engine.store)
+        self.retainer = Retainer(self.engine.store, self.engine.orchestrator.clock, settings.keep, self._forget)
         self.waits = Waits(self.engine.orchestrator)
         self.inbox = Inbox(self.engine.orchestrator)
         self.replies = Replies(self.engine.orchestrator)
@@ -165,6 +167,11 @@ class Services:
             studio=self.studio,
             requests=RateLimit(settings.rate_limit, 2 * settings.rate_limit),
         )
+
+    def _forget(self, execution_ids: Sequence[str]) -> None:
+        """They have been pruned: what is kept of them for looking at goes too."""
+        self.visualization.hub.forget(execution_ids)
+        self.heat.forget(execution_ids)
 
     def _viewers(self) -> int:
         return self.visualization.get_stats()["totalClients"]

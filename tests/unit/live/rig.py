@@ -254,8 +254,7 @@ def shape_of(plan: Plan) -> WorkflowShape:
 def truth(events: Sequence[AnyEvent], shape: WorkflowShape | None, execution_id: str = "run") -> Any:
     """What the server shows after these events, by a fold of its own."""
     translator = Translator(execution_id, shape)
-    for event in events:
-        translator.fold(event)
+    translator.fold(events)
     fold = ClientFold(execution_id)
     for page in Channel(translator, Tail(0, 0)).snapshot():
         fold.receive(msgspec.json.decode(page.texts[0]))

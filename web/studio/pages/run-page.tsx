@@ -10,6 +10,7 @@ import { useLight, useRun, useRunFacts, useRunVersion } from "../../execution/re
 import type { RunStore } from "../../execution/run-store.ts";
 import type { WorkflowDocument } from "../../protocol/document.ts";
 import { RunBadge } from "../../theme/status.tsx";
+import { takeEarly } from "../early.ts";
 import { useReplay } from "../replay/replay.ts";
 import { FamilyMenu, RunMenu } from "../runs/menus.tsx";
 import { useServices } from "../services.tsx";
@@ -26,7 +27,7 @@ export function RunPage() {
   const [family, setFamily] = useState(false);
   const definition = useQuery({
     queryKey: ["definition", executionId],
-    queryFn: () => api.definition(executionId),
+    queryFn: () => takeEarly<WorkflowDocument>("runs", executionId) ?? api.definition(executionId),
     staleTime: Number.POSITIVE_INFINITY,
   });
   if (definition.error) {

@@ -92,7 +92,7 @@ async def _must_be_ours(services: Services, execution_id: str) -> None:
 
 
 async def _commanded(services: Services, execution_id: str) -> Response:
-    view = services.histories.view(execution_id)
+    view = await services.histories.view(execution_id)
     body: dict[str, Any] = {"success": True, "executionId": execution_id, "status": view.status}
     if view.detail:
         body["detail"] = view.detail

@@ -12,9 +12,9 @@ from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from flowscope.live.sse import HEADERS, MEDIA_TYPE, last_event_id
-from flowscope.orchestrator.ports import ExecutionQuery
+from flowscope.orchestrator.ports import ExecutionQuery, ExecutionRow
 from flowscope.server import schemas
-from flowscope.server.histories import event_lines
+from flowscope.server.histories import event_lines, top_lines
 from flowscope.server.problems import JsonResponse, Refusal
 from flowscope.server.records import execution_object, iso, log_entries, row_object, status_object
 from flowscope.server.routes.subject import MISSING, After, Id, Limit, Served, cursor_of, read_cursor, router, told
@@ -77,7 +77,7 @@ async def get_execution(
     """One execution and its nodes, as they are after event `seq`."""
     row = await services.histories.row(execution_id)
     standing = services.engine.orchestrator.standing(execution_id)
-    body = execution_object(row, services.histories.view(execution_id), standing)
+    body = execution_object(row, await services.histories.view(execution_id), standing)
     return JsonResponse(body if nodes else {key: value for key, value in body.items() if key != "nodes"})
 
 
@@ -102,7 +102,7 @@ async def get_execution_status(
 ) -> Response:
     """As the old system had it; `lite=1` leaves out steps and output."""
     row = await services.histories.row(execution_id)
-    view = services.histories.view(execution_id)
+    view = await services.histories.view(execution_id)
     brief = lite in ("1", "true")
     output: Any = None
     if not brief and row.status == "success":
@@ -129,22 +129,30 @@ async def get_events(
     after: After = 0,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
     format: Annotated[Literal["", "json", "ndjson"], Query()] = "",
+    top: Annotated[bool, Query(description="Only the run's own and those of its top level, as JSON")] = False,
     accept: Annotated[str, Header()] = "",
 ) -> Response:
-    """The journal: events with `seq > after`. As NDJSON (by `Accept` or `format`) all of them, in one stream."""
+    """The journal: events with `seq > after`. As NDJSON (by `Accept` or `format`) all of them, in one stream. Read on from
+    `lastSeq` while there are `more`."""
     row = await services.histories.row(execution_id)
     store = services.engine.store
+    if top:
+        lines, last = await asyncio.to_thread(top_lines, store, execution_id, after, limit)
+        return JsonResponse(_events(row, lines, last))
     if format == "ndjson" or (not format and NDJSON in accept):
         return StreamingResponse(_lines(event_lines(store, execution_id, after, 1 << 53)), media_type=NDJSON)
     found = await asyncio.to_thread(lambda: list(event_lines(store, execution_id, after, limit)))
     last = found[-1][0] if found else max(after, 0)
-    body = {
-        "executionId": execution_id,
-        "events": [msgspec.Raw(line) for _, line in found],
+    return JsonResponse(_events(row, [line for _, line in found], last))
+
+
+def _events(row: ExecutionRow, lines: Sequence[bytes], last: int) -> dict[str, Any]:
+    return {
+        "executionId": row.execution_id,
+        "events": [msgspec.Raw(line) for line in lines],
         "lastSeq": last,
         "more": last < row.last_seq,
     }
-    return JsonResponse(body)
 
 
 def _lines(events: Iterator[tuple[int, bytes]]) -> Iterator[bytes]:
@@ -181,7 +189,7 @@ async def stream_execution(
 async def get_logs(services: Served, execution_id: Id) -> Response:
     """One entry a node, in order of their starts (contract section 3)."""
     row = await services.histories.row(execution_id)
-    view = services.histories.view(execution_id)
+    view = await services.histories.view(execution_id)
     state = await services.histories.state(row)
     entries = log_entries(view, state, services.engine.orchestrator.payloads)
     return JsonResponse({"executionId": execution_id, "logs": entries})
@@ -231,6 +239,22 @@ async def get_iterations(
         limit=limit,
     )
     return JsonResponse({"executionId": execution_id, "nodeId": node_id, **found})
+
+
+@routes.get("/api/executions/{execution_id}/heat", responses={**told(schemas.HeatShape), **MISSING})
+async def get_heat(
+    services: Served,
+    execution_id: Id,
+    start: Annotated[float, Query(alias="from", ge=0, lt=1 << 53, description="Epoch ms; 0: the run's start")] = 0,
+    end: Annotated[float, Query(alias="to", ge=0, lt=1 << 53, description="Epoch ms; 0: until now")] = 0,
+    bins: Annotated[int, Query(ge=1, le=1_000, description="Parts of that time")] = 160,
+) -> Response:
+    """How much of what is inside of containers ran when: of a container its iterations, of a node in a body its runs; how many
+    ran in each part of the time, and how many failed in it."""
+    row = await services.histories.row(execution_id)
+    now = row.ended_at or services.engine.orchestrator.clock.now()
+    found = await asyncio.to_thread(services.heat.told, execution_id, row.last_seq, start, end, bins, now)
+    return JsonResponse({"executionId": execution_id, **found})
 
 
 # --- payloads by reference ---
