@@ -314,6 +314,24 @@ async def test_a_key_may_be_worked_out_for_each_attempt_p_05(tmp_path: Path) -> 
         assert (await run.outcome()).status == "success"
 
 
+async def test_a_key_that_is_a_secret_limits_by_its_value_and_is_not_shown_p_05(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    work = [
+        sample(f"n{number}", do="until", path=str(gate), concurrencyKey=f"token {{{{ secrets.{name} }}}}")
+        for number, name in enumerate(("one", "other", "one"))
+    ]
+    document = graph("own", [one("go", "manual_trigger"), *work], [f"go -> n{number}" for number in range(3)])
+    async with engine_with(concurrency=4, secrets={"one": "c4n4ry-1", "other": "c4n4ry-2"}) as engine:
+        run = await engine.start(document)
+        await until(lambda: len(engine.orchestrator.standing(run.execution_id)) == 1)
+        assert engine.orchestrator.statistics()["runner"]["running"] == 2
+        (waiting,) = engine.orchestrator.standing(run.execution_id)
+        assert waiting.node_id == "n2"
+        assert waiting.detail.endswith("waits for key token [secret] (at most 1)")
+        gate.touch()
+        assert (await run.outcome()).status == "success"
+
+
 async def test_a_key_that_comes_to_no_key_is_the_nodes_error(tmp_path: Path) -> None:
     work = sample("it", concurrencyKey="{{ trigger.customer }}")
     document = chain("own", one("go", "manual_trigger"), work)

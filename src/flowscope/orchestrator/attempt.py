@@ -171,7 +171,7 @@ class Attempt:
                 code="BAD_CONFIG",
                 retryable=False,
             )
-        return Limit(f"key {self.redact(name)}", self.binding.key_limit, own=True)
+        return Limit(f"key {name}", self.binding.key_limit, own=True, shown=f"key {self.redact(name)}")
 
     def _evaluated(self, template: Template, payloads: PayloadStore, surroundings: Surroundings, now: float) -> JSON:
         names = template.secrets

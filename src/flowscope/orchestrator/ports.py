@@ -217,12 +217,13 @@ class Publisher(Protocol):
 
 
 class Limit(NamedTuple):
-    """At most so many attempts at once of those that name it; the name is for people too. `own`: the name is worked out for
-    each attempt, so there may be as many names as attempts."""
+    """At most so many attempts at once of those that name it. `own`: the name is worked out for each attempt, so there may be
+    as many names as attempts. `shown` is what people see of a name that holds a secret; else they see the name."""
 
     name: str
     most: int
     own: bool = False
+    shown: str = ""
 
 
 class Task(Protocol):

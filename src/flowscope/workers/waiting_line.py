@@ -153,7 +153,9 @@ class WaitingLine:
         blocking = self._blocking(assignment.limits)
         if blocking is None:
             return "its turn"
-        return blocking.name if blocking.name == WORKER else f"{blocking.name} (at most {blocking.most})"
+        return (
+            blocking.name if blocking.name == WORKER else f"{blocking.shown or blocking.name} (at most {blocking.most})"
+        )
 
     def _free(self, open_kinds: set[Limits], assignment: Assignment) -> bool:
         return assignment.shared in open_kinds and not self.holds_up(assignment)
