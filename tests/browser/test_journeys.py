@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Dialog, Route, expect
 
+from acceptance.servers import until
 from browser.house import ENDLESS_MOTION, House, Visitor, card, centre, drag, graph_of, light, status
 from browser.workflows import ENDLESS, HOSTILE, LONG, QUICK, graph, one, wide
 
@@ -441,3 +442,55 @@ def test_what_was_changed_last_is_saved_although_the_page_is_left_at_once(visit:
     page.goto("about:blank")
     page.goto("/workflows/quick")
     expect(page.get_by_label("Name of the workflow")).to_have_value("In a hurry")
+
+
+def test_whoever_leaves_is_asked_while_what_was_changed_would_be_lost(visit: Visit, house: House) -> None:
+    house.store(graph("large", [one("go", "manual_trigger", "Go"), one("a", "set", "A", fields={"x": "ü" * 35_000})]))
+    visitor = visit()
+    page = visitor.page
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.goto("/workflows/large")
+    page.get_by_label("Name of the workflow").press("End")
+    house.kill()
+    page.keyboard.type("!")
+    page.get_by_text("Not saved: The server cannot be reached").wait_for()
+    with page.expect_event("dialog"):
+        page.close(run_before_unload=True)
+    house.up()
+    page.get_by_text(re.compile(r"Saved .* · v2")).wait_for()
+    held: list[Route] = []
+    page.route("**/api/workflows/large?*", lambda route: held.append(route))
+    with page.expect_request("**/api/workflows/large?*"):
+        page.keyboard.type("!")
+    with page.expect_event("dialog"):  # more bytes than a browser sends on behalf of a page that is gone
+        page.close(run_before_unload=True)
+    held[0].continue_()
+    page.get_by_text(re.compile(r"Saved .* · v2")).wait_for()
+    assert asked == ["beforeunload"] * 2
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+    assert house.ask("/api/workflows/large")["name"] == "Large!!"
+    assert asked == ["beforeunload"] * 2
+    visitor.faults.clear()  # the browser says of each attempt that it was refused
+
+
+def test_nobody_who_leaves_is_asked_where_the_browser_sends_it_all_the_same(visit: Visit, house: House) -> None:
+    house.store(
+        graph("middling", [one("go", "manual_trigger", "Go"), one("a", "set", "A", fields={"x": "ü" * 30_000})])
+    )
+    page = visit().page
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: asked.append(dialog.type))
+    page.goto("/workflows/middling")
+    page.get_by_label("Name of the workflow").press("End")
+    page.keyboard.type("!")
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+    assert asked == []
+    until(lambda: house.ask("/api/workflows/middling")["name"] == "Middling!", "the last change is saved")

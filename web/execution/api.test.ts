@@ -28,6 +28,26 @@ it("takes an answer that is cut off for none", async () => {
   await expect(api.get("/api/anything")).rejects.toMatchObject({ status: 0, code: "UNREACHABLE" });
 });
 
+it("says what would not arrive if the page went away: beyond 64 KiB, whatever is on its way counted", async () => {
+  const held: ServerResponse[] = [];
+  const api = await serve((response) => held.push(response));
+  const sent: Promise<unknown>[] = [];
+  const send = (body: string) => sent.push(api.send("PUT", "/api/anything", body));
+  send("x".repeat(65_534)); // and two quotation marks
+  expect(api.endsWithPage).toBe(false);
+  send("x");
+  expect(api.endsWithPage).toBe(true);
+  await vi.waitFor(() => expect(held).toHaveLength(2));
+  for (const response of held.splice(0)) response.end("null");
+  await Promise.all(sent);
+  expect(api.endsWithPage).toBe(false);
+  send("€".repeat(22_000));
+  expect(api.endsWithPage).toBe(true);
+  await vi.waitFor(() => expect(held).toHaveLength(1));
+  held[0].end("null");
+  await Promise.all(sent);
+});
+
 it("does not wait for ever on a line that is dead", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   let asked = () => {};

@@ -212,9 +212,17 @@ export class Api {
   readonly base: string;
   /** Called when the server asks for a key. */
   onUnauthorized: () => void = () => {};
+  /** Bytes on their way that arrive although the page goes away, and requests that end with it. */
+  #kept = 0;
+  #mortal = 0;
 
   constructor(base: string) {
     this.base = base.replace(/\/$/, "");
+  }
+
+  /** Whether something is being sent that would not arrive if the page went away now. */
+  get endsWithPage(): boolean {
+    return this.#mortal > 0;
   }
 
   // --- what there is ---
@@ -393,16 +401,21 @@ export class Api {
   ): Promise<Answer<Body>> {
     const limit = method === "GET" ? new Limit() : null;
     let response: Response;
-    const text = body === undefined ? null : JSON.stringify(body);
+    const bytes = body === undefined ? null : new TextEncoder().encode(JSON.stringify(body));
+    const size = bytes?.length ?? 0;
+    const keepalive = size > 0 && this.#kept + size <= MOST_KEPT_ALIVE;
+    const mortal = size > 0 && !keepalive;
+    this.#kept += keepalive ? size : 0;
+    this.#mortal += mortal ? 1 : 0;
     let value: unknown;
     try {
       response = await fetch(this.base + path, {
         method,
         headers: body === undefined ? headers : { "content-type": "application/json", ...headers },
-        body: text,
+        body: bytes,
         credentials: "same-origin",
         // So that what is being saved is saved, also while the page goes away.
-        keepalive: text !== null && text.length < MOST_KEPT_ALIVE,
+        keepalive,
         signal: limit?.signal ?? null,
       });
       limit?.answered();
@@ -411,6 +424,8 @@ export class Api {
       throw new ApiError(0, "UNREACHABLE", "The server cannot be reached. Is it running?", {});
     } finally {
       limit?.done();
+      this.#kept -= keepalive ? size : 0;
+      this.#mortal -= mortal ? 1 : 0;
     }
     if (!response.ok) throw this.#refusal(response.status, value);
     return { body: value as Body, etag: response.headers.get("etag") ?? "" };
@@ -426,8 +441,8 @@ export class Api {
   }
 }
 
-/** Browsers let go of larger requests when their page does. A character may be three bytes. */
-const MOST_KEPT_ALIVE = 20_000;
+/** Bytes that a page may have on their way beyond its end: the Fetch standard's limit, past which it refuses to send. */
+const MOST_KEPT_ALIVE = 64 * 1024;
 
 export interface ExampleRow {
   readonly id: string;

@@ -1,6 +1,6 @@
 /**
  * The draft on the server: saved a moment after each change, never over somebody else's. The saves of one sitting are one
- * version, until it is run, made active, or kept.
+ * version, until it is run, made active, or kept. Whoever leaves is asked first, if something would be lost by it.
  */
 
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
@@ -29,6 +29,11 @@ export class Draft {
   #etag: string;
   #saved: Graph;
   #saving: Promise<void> | null = null;
+  /** What is on its way. */
+  #sent: Graph | null = null;
+  #shown = false;
+  /** It is tried again by itself. */
+  #again = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #editor: Editor;
   readonly #api: Api;
@@ -55,6 +60,7 @@ export class Draft {
 
   /** Save what has changed, a moment after the last change. */
   start(): () => void {
+    this.#shown = true;
     const release = this.#editor.subscribe(() => {
       if (this.#editor.graph === this.#saved || this.state === "conflict") return;
       this.#tell("waiting");
@@ -68,8 +74,17 @@ export class Draft {
       release();
       document.removeEventListener("visibilitychange", leave);
       clearTimeout(this.#timer);
-      if (this.#editor.graph !== this.#saved && this.state !== "conflict") void this.#save();
+      this.#shown = false;
+      if (this.state === "conflict") this.#tell("conflict", this.message);
+      else if (this.#editor.graph !== this.#saved) void this.#save();
     };
+  }
+
+  /** Have the one that somebody else has saved instead. */
+  giveUp(): void {
+    this.#saved = this.#editor.graph;
+    this.#tell("saved");
+    location.reload();
   }
 
   /** The version that holds everything on the screen, saved now if it is not yet. */
@@ -108,14 +123,26 @@ export class Draft {
 
   async #save(): Promise<void> {
     while (this.#saving) await this.#saving;
-    if (this.#editor.graph === this.#saved) return;
+    if (this.#editor.graph === this.#saved) {
+      // What was changed has been undone.
+      if (this.state === "waiting") this.#tell("saved");
+      return;
+    }
     const graph = this.#editor.graph;
     this.#saving = this.#put(graph, true);
     await this.#saving;
     this.#saving = null;
   }
 
+  /** Send what can be sent in time; ask whoever leaves if that is not all, or does not arrive without the page. */
+  readonly #onLeave = (event: BeforeUnloadEvent): void => {
+    if (this.state === "waiting" && !this.#saving) void this.#save();
+    const lost = this.#editor.graph !== this.#sent || this.#api.endsWithPage;
+    if (this.#editor.graph !== this.#saved && lost) event.preventDefault();
+  };
+
   async #put(graph: Graph, draft: boolean): Promise<void> {
+    this.#sent = graph;
     this.#tell("saving");
     try {
       const stored = await this.#api.save(documentOf(graph), this.#etag, draft);
@@ -129,16 +156,21 @@ export class Draft {
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const conflict = error instanceof ApiError && error.code === "VERSION_CONFLICT";
+      this.#again = error instanceof ApiError && (error.status === 0 || error.status === 503);
+      if (this.#again) this.#timer = setTimeout(() => void this.#save(), 3_000);
       this.#tell(conflict ? "conflict" : "failed", message);
-      if (error instanceof ApiError && (error.status === 0 || error.status === 503)) {
-        this.#timer = setTimeout(() => void this.#save(), 3_000);
-      }
+    } finally {
+      this.#sent = null;
     }
   }
 
   #tell(state: State, message = ""): void {
     this.state = state;
     this.message = message;
+    // Once it is not on the screen any more, nobody can do anything about one that cannot be saved.
+    const hopeless = !this.#shown && (state === "conflict" || (state === "failed" && !this.#again));
+    if (state !== "saved" && !hopeless) addEventListener("beforeunload", this.#onLeave);
+    else removeEventListener("beforeunload", this.#onLeave);
     this.#revision += 1;
     for (const listener of [...this.#listeners]) listener();
   }
@@ -161,7 +193,7 @@ export function SaveState({ editor, draft }: { editor: Editor; draft: Draft }) {
     return (
       <span role="alert" className="flex items-center gap-2 text-skipped-ink">
         Somebody else has saved it
-        <button type="button" className="rev-button h-6 px-2" onClick={() => location.reload()}>
+        <button type="button" className="rev-button h-6 px-2" onClick={() => draft.giveUp()}>
           Take theirs
         </button>
         <button type="button" className="rev-button h-6 px-2" onClick={() => void draft.overwrite()}>
