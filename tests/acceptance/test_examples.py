@@ -273,7 +273,7 @@ def test_nested_map_finds_the_primes_among_10_000_items(place: Path) -> None:
 def test_subworkflow_runs_an_execution_for_each_order(place: Path) -> None:
     result = run(place, "subworkflow.json")
     assert result["output"] == [{"invoices": 3, "total": 48.5}]
-    listed = call(place, FLOWSCOPE, "executions", "--json", "--data", str(place / "data"))
+    listed = call(place, FLOWSCOPE, "executions", "--all", "--json", "--data", str(place / "data"))
     executions = json.loads(listed.stdout)
     assert sorted(each["workflowId"] for each in executions) == ["invoice", "invoice", "invoice", "invoices"]
     assert {each["status"] for each in executions} == {"success"}

@@ -150,7 +150,7 @@ async def test_409_run_already_active(server: Client) -> None:
 
 
 async def test_a_paused_execution_is_resumed(server: Client) -> None:
-    await server.stored(START, node("nap", "wait", duration=200), node("last", "noop"))
+    await server.stored(START, node("nap", "wait", duration=2_000), node("last", "noop"))
     await server.execute(executionId="mine-1", useQueue=True)
     assert (await server.post("/api/executions/mine-1/pause")).json()["status"] == "waiting"
     response = await server.execute(executionId="mine-1")

@@ -10,14 +10,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from flowscope.cli import main
 from flowscope.cli.result import print_json
@@ -26,13 +24,6 @@ from flowscope.journal.database import DATABASE_FILE
 FLOWSCOPE = str(Path(sys.executable).with_name("flowscope"))
 
 TIMEOUT = 60
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """`main` called in this process sets the log up for a command line."""
-    yield
-    structlog.reset_defaults()
 
 
 def flowscope(*arguments: str, cwd: Path, input: bytes = b"") -> subprocess.CompletedProcess[str]:
@@ -266,7 +257,7 @@ def test_resume_answers_what_a_run_waits_for(tmp_path: Path) -> None:
 
 
 def test_resume_goes_on_and_shows_an_end_again(tmp_path: Path) -> None:
-    file = write(tmp_path, workflow(node("a"), node("b", "simulate", sleep=0.5), node("c")))
+    file = write(tmp_path, workflow(node("a"), node("b", "simulate", sleep=2), node("c")))
     process = subprocess.Popen([FLOWSCOPE, "run", file, "--execution-id", "x1"], cwd=tmp_path, stdout=subprocess.PIPE)
     assert process.stdout is not None
     for line in process.stdout:
@@ -316,7 +307,7 @@ def test_events_are_ndjson(tmp_path: Path) -> None:
 
 
 def test_events_can_be_followed_while_another_process_runs(tmp_path: Path) -> None:
-    file = write(tmp_path, workflow(node("a"), node("b", "simulate", sleep=0.5)))
+    file = write(tmp_path, workflow(node("a"), node("b", "simulate", sleep=2)))
     with subprocess.Popen(
         [FLOWSCOPE, "run", file, "--execution-id", "x1"], cwd=tmp_path, stdout=subprocess.PIPE
     ) as run:

@@ -169,7 +169,7 @@ async def test_a_pause_outlives_a_restart(tmp_path: Path) -> None:
 
 
 async def test_a_wait_that_is_over_during_a_pause_ends_after_it(tmp_path: Path) -> None:
-    document = chain("resting", one("go", "manual_trigger"), one("rest", "wait", {"duration": 20}))
+    document = chain("resting", one("go", "manual_trigger"), one("rest", "wait", {"duration": 2_000}))
     watcher = Watcher()
     async with Engine(tmp_path, publisher=watcher) as engine:
         run = await engine.start(document)
