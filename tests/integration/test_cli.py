@@ -23,7 +23,7 @@ from flowscope.journal.database import DATABASE_FILE
 
 FLOWSCOPE = str(Path(sys.executable).with_name("flowscope"))
 
-TIMEOUT = 60
+TIMEOUT = 120
 
 
 def flowscope(*arguments: str, cwd: Path, input: bytes = b"") -> subprocess.CompletedProcess[str]:
