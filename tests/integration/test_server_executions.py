@@ -257,6 +257,9 @@ async def test_what_is_not_there(server: Client) -> None:
     ):
         response = await server.get(f"/api/executions/nobody{rest}")
         assert (response.status_code, response.json()["code"]) == (404, "EXECUTION_NOT_FOUND")
+    every = (await server.get("/api/nodes")).json()["nodes"]
+    assert [kind["type"] for kind in every] == [kind.type for kind in server.services.engine.registry]
+    assert (await server.get("/api/nodes/map")).json() in every
     assert (await server.get("/api/nodes/teleport")).status_code == 404
     assert "Use" in (await server.get("/api/nodes/delay")).json()["error"]
     assert (await server.get("/nothing")).json()["code"] == "NOT_FOUND"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from gzip import compress
 from pathlib import Path
 
 import pytest
 
 from compatibility.live_server import serving
-from flowscope.server.studio import Studio
+from flowscope.server.studio import Studio, _zipped
 
 PAGE = (
     '<!doctype html><meta name="flowscope-root" content="./"><script type="module" src="./assets/index-1.js"></script>'
@@ -43,6 +44,16 @@ def test_only_its_files_and_pages_are_open(built: Path) -> None:
         "/x",
     ):
         assert not is_open(studio, path), path
+
+
+def test_files_are_compressed_ahead_also_while_a_build_takes_their_place(built: Path, tmp_path: Path) -> None:
+    studio = Studio(built)
+    (built / "assets" / "gone-1.js").symlink_to(tmp_path / "nowhere")
+    before = _zipped.cache_info().misses
+    studio.warm()
+    assert _zipped(built / "assets" / "index-1.js") == compress(b"export {};", 9, mtime=0)
+    assert _zipped.cache_info().misses == before + 2
+    Studio(tmp_path / "unbuilt").warm()
 
 
 async def test_a_page_says_where_it_is_and_a_file_is_kept(built: Path) -> None:

@@ -135,6 +135,30 @@ async def test_a_stored_workflow_can_be_called_as_a_sub_workflow(server: Client)
     assert (response.status_code, response.json()["output"]) == (200, {"n": 42})
 
 
+async def test_what_an_id_means_follows_what_is_stored_by_it(server: Client) -> None:
+    """Also when it is deleted and stored again, as another and as the same."""
+
+    def called() -> str:
+        store = server.services.engine.store
+        store.claim([])  # comes after all that was submitted
+        known = store.latest_definition("flow")
+        assert known is not None
+        return known[0]
+
+    start = node("start", "manual_trigger")
+    await server.stored(start)
+    first = called()
+    await server.delete("/api/workflows/flow")
+    await server.stored(start, node("b", "noop"))
+    second = called()
+    await server.delete("/api/workflows/flow")
+    await server.stored(start)
+    assert called() == first != second
+    for _ in range(2):
+        assert (await server.get("/api/workflows/flow")).status_code == 200
+        assert called() == first
+
+
 async def test_a_waiting_sub_workflow_is_answered_for_by_its_caller(server: Client) -> None:
     await server.stored(node("s", "manual_trigger"), node("ask", "wait", signal="go"), id="inner")
     await server.stored(node("s", "manual_trigger"), node("call", "execute_workflow", workflowId="inner"), id="outer")

@@ -95,7 +95,9 @@ export class Stage {
     this.#ratio = Math.min(2, ratio);
     this.#canvas.width = Math.round(width * this.#ratio);
     this.#canvas.height = Math.round(height * this.#ratio);
-    this.paint();
+    // At first there is nothing that would be missed, and where it is looked at from is still to come.
+    if (this.frames) this.paint();
+    else this.invalidate();
   }
 
   setGraph(graph: Graph, catalogue: Catalogue): void {

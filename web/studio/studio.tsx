@@ -6,6 +6,7 @@ import { useEffect, useMemo, useState } from "react";
 import { type Api, ApiError, type Config } from "../execution/api.ts";
 import { browserConnection, Runs } from "../execution/browser.ts";
 import { applyTheme, preferredTheme } from "../theme/theme.ts";
+import { takeEarly } from "./early.ts";
 import { KeyGate } from "./key-gate.tsx";
 import { router } from "./router.tsx";
 import { ServicesProvider } from "./services.tsx";
@@ -13,10 +14,14 @@ import { ServicesProvider } from "./services.tsx";
 export function Studio({ api }: { api: Api }) {
   const queries = useQueryClient();
   const [locked, setLocked] = useState(false);
-  const config = useQuery({ queryKey: ["config"], queryFn: api.config, staleTime: Number.POSITIVE_INFINITY });
+  const config = useQuery({
+    queryKey: ["config"],
+    queryFn: () => takeEarly("config", api.config),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
   const nodeTypes = useQuery({
     queryKey: ["nodes"],
-    queryFn: api.nodeTypes,
+    queryFn: () => takeEarly("nodes", api.nodeTypes),
     staleTime: Number.POSITIVE_INFINITY,
   });
   api.onUnauthorized = () => setLocked(true);

@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, Final
 
 from starlette.requests import HTTPConnection
@@ -25,8 +26,10 @@ from flowscope.live.settings import LiveSettings
 from flowscope.live.visualization_service import VisualizationService
 from flowscope.log import get_logger
 from flowscope.nodes.registry import Registry
+from flowscope.nodes.sdk import NodeType
 from flowscope.orchestrator.ports import Commit, Store
 from flowscope.orchestrator.state_manager import ExecutionStateManager
+from flowscope.server.catalogue import catalogue_document
 from flowscope.server.credentials import PRINCIPAL, Credentials, Tickets
 from flowscope.server.heat import HeatTables
 from flowscope.server.histories import Histories
@@ -50,6 +53,9 @@ log = get_logger("flowscope.server")
 
 LOADED: Final = 256
 """Workflow versions kept ready to run."""
+
+HASHES: Final = 10_000
+"""Documents whose definition's hash is kept."""
 
 FindWorkflow = Callable[[str], Awaitable[dict[str, JSON] | None]]
 """For an application that keeps its workflows itself: the document of an id, or None."""
@@ -110,6 +116,9 @@ class Services:
         self.started = False
         self._find_workflow = find_workflow
         self._loaded: OrderedDict[bytes, Workflow] = OrderedDict()
+        self._hashes: OrderedDict[bytes, str] = OrderedDict()
+        """By the SHA-256 of a document, that of the definition which it makes."""
+        self._warming: asyncio.Future[None] | None = None
         self.engine.orchestrator.publishers += [self.visualization, self.metrics, self.waits]
         self.engine.orchestrator.publishers += [self.inbox, self.replies, self.triggers]
         self.engine.state_manager.publishers += [self.metrics, self.reporters]
@@ -136,18 +145,27 @@ class Services:
         except BaseException:
             await self.stop()
             raise
+        self._warming = asyncio.ensure_future(asyncio.to_thread(self._warm, tuple(self.engine.registry)))
         self.started = True
         log.info("server_started", data=str(self.settings.data_dir), keys=bool(self.keys))
 
     async def stop(self, code: CloseCode = CloseCode.RESTART) -> None:
         """Let viewers go, give running nodes the grace period, make durable what has happened, close."""
         self.started = False
+        warming, self._warming = self._warming, None
+        if warming is not None:
+            await warming
         self.visualization.stop(code)
         await self.reporters.stop()
         await self.retainer.stop()
         await self.triggers.stop()
         await self.engine.shut_down()
         self.database.stop()
+
+    def _warm(self, kinds: tuple[NodeType, ...]) -> None:
+        """What the first page asks for, made before it does."""
+        catalogue_document(kinds)
+        self.studio.warm()
 
     def statistics(self) -> dict[str, Any]:
         return {
@@ -207,12 +225,18 @@ class Services:
         """Let the journal know a workflow's active version, so that others can call it as a sub-workflow."""
         if stored.active != stored.version:
             return
+        known = self.engine.store.latest_definition(stored.workflow_id)
+        content = sha256(stored.document).digest()
+        if known is not None and self._hashes.get(content) == known[0]:
+            return
         try:
             workflow = load(stored.document, self.engine.registry, limits=self.limits)
         except DefinitionInvalid as invalid:  # written for another catalogue: whoever starts it is told
             log.warning("workflow_not_runnable", workflow_id=stored.workflow_id, error=str(invalid))
             return
-        known = self.engine.store.latest_definition(workflow.id)
+        self._hashes[content] = workflow.hash
+        if len(self._hashes) > HASHES:
+            self._hashes.popitem(last=False)
         if known is None or known[0] != workflow.hash:
             definition = (workflow.hash, workflow.id, workflow.name, workflow.document)
             self.engine.store.submit(Commit(definitions=[definition], done=lambda _: None))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from mimetypes import guess_type
@@ -46,6 +47,12 @@ class Studio:
 
     def _is_file(self, path: str) -> bool:
         return _ASSET.fullmatch(path) is not None and (self._directory / path[1:]).is_file()
+
+    def warm(self) -> None:
+        """Compress every file, before somebody waits for it. For a thread."""
+        for file in (self._directory / "assets").glob("*"):
+            with suppress(OSError):  # a build is taking another's place
+                _zipped(file)
 
     async def page(self, request: Request) -> Response:
         """The one page, wherever one enters; it finds out itself where it is."""

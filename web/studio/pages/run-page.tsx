@@ -27,7 +27,7 @@ export function RunPage() {
   const [family, setFamily] = useState(false);
   const definition = useQuery({
     queryKey: ["definition", executionId],
-    queryFn: () => takeEarly<WorkflowDocument>("runs", executionId) ?? api.definition(executionId),
+    queryFn: () => takeEarly(`runs/${executionId}`, () => api.definition(executionId)),
     staleTime: Number.POSITIVE_INFINITY,
   });
   if (definition.error) {

@@ -27,7 +27,7 @@ export function WorkflowPage() {
   const { api } = useServices();
   const stored = useQuery({
     queryKey: ["workflow", workflowId],
-    queryFn: () => takeEarly<StoredWorkflow>("workflows", workflowId) ?? api.workflow(workflowId),
+    queryFn: () => takeEarly(`workflows/${workflowId}`, () => api.workflow(workflowId)),
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
   });

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from importlib.metadata import version
-from typing import Any
 
 import msgspec
 from fastapi import Response
 
-from flowscope.nodes.sdk import NodeType
 from flowscope.server import schemas
 from flowscope.server.bodies import DEPTH
+from flowscope.server.catalogue import catalogue_document, node_object
 from flowscope.server.problems import JsonResponse, Refusal
 from flowscope.server.routes.subject import MISSING, Id, Served, router, told
 
@@ -21,7 +19,7 @@ routes = router("catalogue")
 @routes.get("/api/nodes", responses=told(schemas.Nodes))
 async def list_nodes(services: Served) -> Response:
     """Every node type, with the JSON Schema of its config."""
-    return JsonResponse({"nodes": [node_object(kind) for kind in services.engine.registry]})
+    return JsonResponse(msgspec.Raw(catalogue_document(tuple(services.engine.registry))))
 
 
 @routes.get("/api/nodes/{type}", responses={**told(schemas.Node), **MISSING})
@@ -34,27 +32,6 @@ async def get_node(services: Served, type: Id) -> Response:
             404, "NODE_TYPE_NOT_FOUND", f"There is no node type {type!r}" + (f". {instead}" if instead else "")
         )
     return JsonResponse(node_object(kind))
-
-
-@lru_cache(maxsize=1_024)
-def node_object(kind: NodeType) -> dict[str, Any]:
-    """One node type; `handles` is null where they follow from the config."""
-    return {
-        "type": kind.type,
-        "title": kind.title,
-        "category": kind.category,
-        "icon": kind.icon,
-        "description": kind.description,
-        "role": kind.role,
-        "handles": None if kind.handles is None else list(kind.handles),
-        "effects": kind.effects,
-        "resources": kind.resources,
-        "retry": msgspec.to_builtins(kind.retry),
-        "timeout": kind.timeout,
-        "example": kind.example,
-        "rawFields": sorted(kind.raw_fields),
-        "schema": kind.schema(),
-    }
 
 
 @routes.get("/api/config", responses=told(schemas.Config))
