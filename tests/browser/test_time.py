@@ -310,6 +310,24 @@ def test_the_timeline_tells_the_critical_path_and_slack_as_the_server_does(visit
     expect(rows.get_by_role("option")).to_have_count(3)
 
 
+def test_what_waits_for_a_place_is_drawn_as_queued(visit: Visit, house: House) -> None:
+    """P-08."""
+    work = [one(name, "simulate", name.title(), sleep=3_600, concurrencyKey="one") for name in ("first", "second")]
+    house.store(graph("line", [one("go", "manual_trigger", "Go"), *work], "go > first", "go > second"))
+    execution_id = house.start("line")
+    page = visit().page
+    page.goto(f"/runs/{execution_id}?node=second")
+    rows = page.get_by_role("listbox", name="Nodes in the order they began")
+    second = rows.get_by_role("option", name="Second")
+    expect(second.locator(".rev-bar-queue[data-open=true]")).to_have_count(1)
+    expect(second.locator(".rev-bar-run")).to_have_count(0)
+    expect(rows.get_by_role("option", name="First").locator(".rev-bar-run[data-open=true]")).to_have_count(1)
+    page.get_by_role("button", name="Cancel the run").click()
+    status(page, "Cancelled")
+    expect(second.locator(".rev-bar-queue[data-open=false]")).to_have_count(1)
+    expect(second.locator(".rev-bar-run")).to_have_count(0)
+
+
 def test_the_critical_path_goes_into_bodies(visit: Visit, house: House) -> None:
     """L-02."""
     page = visit().page

@@ -18,9 +18,12 @@ from acceptance.nodes import registry_with
 from acceptance.notation import chain, graph, one
 from acceptance.watcher import Watcher
 from compatibility.live_server import Client, listening, node
-from flowscope.engine import Engine, ExecutionUnsuccessful
+from flowscope.definition import decode
+from flowscope.definition.plan import compile_plan
+from flowscope.engine import Engine, ExecutionUnsuccessful, Run
 from flowscope.errors import DefinitionInvalid
 from flowscope.execution.events import AnyEvent, NodeFailed, NodeLost, NodeStarted
+from flowscope.execution.timeline import timeline
 from flowscope.live.client_fold import ClientFold
 from flowscope.nodes.context import Surroundings
 from flowscope.orchestrator.ports import LogLine, Progress
@@ -312,6 +315,39 @@ async def test_a_key_may_be_worked_out_for_each_attempt_p_05(tmp_path: Path) -> 
         ]
         gate.touch()
         assert (await run.outcome()).status == "success"
+
+
+async def test_the_timeline_tells_how_long_an_attempt_waited_for_its_place_p_08(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    work = [sample(f"n{number}", do="until", path=str(gate), concurrencyKey="gpu") for number in range(3)]
+    document = graph("line", [one("go", "manual_trigger"), *work], [f"go -> n{number}" for number in range(3)])
+
+    async def stretches(run: Run) -> dict[str, list[tuple[str, float, float]]]:
+        told = timeline([event async for event in run.events()], compile_plan(decode(document), REGISTRY))
+        return {
+            node.node_id: [(one.kind, one.start, one.end) for attempt in node.attempts for one in attempt.segments]
+            for node in told.nodes
+        }
+
+    async with engine_with(concurrency=4) as engine:
+        run = await engine.start(document)
+        await until(lambda: len(engine.orchestrator.standing(run.execution_id)) == 2)
+        gate.touch()
+        assert (await run.outcome()).status == "success"
+        told = await stretches(run)
+        kinds = {name: [kind for kind, _, _ in parts] for name, parts in told.items()}
+        assert kinds["n1"] == kinds["n2"] == ["queue", "run"]
+        assert kinds["n0"][-1] == "run"
+        for first, second in (("n0", "n1"), ("n1", "n2")):  # each began when the one before it had ended
+            assert told[second][1][1] >= told[first][-1][2]
+        gate.unlink()
+        run = await engine.start(document)
+        await until(lambda: len(engine.orchestrator.standing(run.execution_id)) == 2)
+        await run.cancel()
+        assert (await run.outcome()).status == "cancelled"
+        told = await stretches(run)
+        assert [kind for kind, _, _ in told["n1"] + told["n2"]] == ["queue", "queue"]
+        assert told["n0"][-1][0] == "run"
 
 
 async def test_a_key_that_is_a_secret_limits_by_its_value_and_is_not_shown_p_05(tmp_path: Path) -> None:

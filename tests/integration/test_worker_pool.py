@@ -232,6 +232,7 @@ async def test_who_waits_is_told_its_place_and_that_it_has_begun(narrow: Workflo
     for reported in reports[1:]:
         await reported
     assert [task.places[-1] for task in waiting[1:]] == ["", ""]
+    assert [task.waits for task in waiting] == [[True], [True, False], [True, False]]
     assert reports[0].count == 0
 
 

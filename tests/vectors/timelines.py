@@ -18,7 +18,7 @@ import msgspec
 
 from flowscope.definition import decode
 from flowscope.definition.plan import Plan, compile_plan
-from flowscope.execution.events import AnyEvent, decode_lines, encode_lines
+from flowscope.execution.events import AnyEvent, AttemptEvent, NodeStarted, decode_lines, encode_lines
 from flowscope.execution.timeline import timeline
 from flowscope.nodes.builtin import builtin_registry
 from properties.test_machine import Chaos, any_plan
@@ -81,10 +81,32 @@ def recorded() -> Iterator[tuple[str, Plan, list[AnyEvent]]]:
         yield file.stem, compile_plan(decode(history["workflow"]), registry), events
 
 
+def queued() -> Iterator[tuple[str, Plan, list[AnyEvent]]]:
+    for name, plan, events in recorded():
+        if name in ("a-cancelled-run", "iterations", "lost-attempts", "retries"):
+            yield f"{name}, queued", plan, held(events, Random(name))
+
+
 def played() -> Iterator[tuple[str, Plan, list[AnyEvent]]]:
     for seed in range(RANDOM_RUNS):
         plan = any_plan(seed, 2 + seed % 7)
-        yield f"random {seed}", plan, late(Chaos(plan, seed, 4 * (seed % 20)).run.events, 30 if seed % 4 == 3 else 0)
+        events = Chaos(plan, seed, 4 * (seed % 20)).run.events
+        events = held(events, Random(seed)) if seed % 3 == 2 else events
+        yield f"random {seed}", plan, late(events, 30 if seed % 4 == 3 else 0)
+
+
+def held(events: list[AnyEvent], dice: Random) -> list[AnyEvent]:
+    """Some attempts had to wait for a place: for a while, or for as long as they were wanted."""
+    started: dict[tuple[str, str], float] = {}
+    told = list(events)
+    for number, event in enumerate(events):
+        if isinstance(event, NodeStarted):
+            started[event.path, event.node_id] = event.at
+        elif isinstance(event, AttemptEvent) and (since := started.pop((event.path, event.node_id), None)) is not None:
+            share = dice.choice((0.0, 0.0, 0.3, 0.7, 1.0))
+            if share:
+                told[number] = msgspec.structs.replace(event, began_at=since + share * (event.at - since))
+    return told
 
 
 def late(events: list[AnyEvent], by: float) -> list[AnyEvent]:
@@ -95,7 +117,7 @@ def late(events: list[AnyEvent], by: float) -> list[AnyEvent]:
 
 def vectors() -> Iterator[dict[str, Any]]:
     """Each run whole, and one beginning of it."""
-    for name, plan, events in (*recorded(), *played()):
+    for name, plan, events in (*recorded(), *queued(), *played()):
         yield vector(name, plan, events, 0)
         upto = Random(name).randint(1, len(events))
         beginning = events[:upto]

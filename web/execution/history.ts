@@ -87,6 +87,9 @@ export class History {
       this.lanes.set(nodeId, lane);
     }
     lane.events.push(this.events.length - 1);
+    const began = Math.min(Number(event.beganAt ?? 0), at);
+    if (began && path) lane.spans?.admit(path, began);
+    else if (began) lane.admit(began);
     if (event.type === "NodeFailed" && event.retryAt)
       lane.failures.set(path, (lane.failures.get(path) ?? 0) + 1);
     if (event.type.startsWith("Iteration")) {

@@ -79,6 +79,16 @@ export class Lane {
     open.segments.push({ kind, from: at, to: 0, text, until });
   }
 
+  /** Since it was started it had waited for a place, and ran only from then on. */
+  admit(at: number): void {
+    const { open, last } = this;
+    if (!open || last?.kind !== "run") return;
+    open.segments.pop();
+    const queued = open.segments.at(-1)?.kind === "queue" ? open.segments.pop()! : last;
+    open.segments.push({ ...queued, kind: "queue", to: 0 });
+    this.turn("run", Math.max(at, last.from));
+  }
+
   end(status: Exclude<AttemptStatus, "running">, at: number, text = ""): void {
     const open = this.open;
     this.ended = at;

@@ -19,6 +19,12 @@ export class Spans {
     this.paths.push(path);
   }
 
+  /** It had to wait for a place until then. */
+  admit(path: string, at: number): void {
+    const n = this.#last.get(path);
+    if (n !== undefined && !this.to[n]) this.from[n] = Math.max(this.from[n], at);
+  }
+
   mark(path: string, code: number): void {
     const n = this.#last.get(path);
     if (n !== undefined && !this.to[n]) this.codes[n] = code;

@@ -79,10 +79,12 @@ function toldOf(history: History, nodeId: string, due: number, end: number): Tol
   }
   const { attempts } = lane;
   const first = attempts[0];
-  const queue = queueOf(history, due, first.segments[0].from);
-  const all = queue.length
-    ? [{ ...first, segments: [...queue, ...ran(first)] }, ...attempts.slice(1)]
-    : attempts;
+  const [start] = first.segments;
+  // What waited for a place after it was taken up was queued all along.
+  const queued = start.kind === "queue";
+  const queue = queueOf(history, due, queued ? start.to : start.from);
+  const rest = queued ? first.segments.slice(1) : ran(first);
+  const all = queue.length ? [{ ...first, segments: [...queue, ...rest] }, ...attempts.slice(1)] : attempts;
   const last = attempts[attempts.length - 1];
   return { nodeId, status: last.status, due, end: lane.open ? end : lane.ended, attempts: all };
 }

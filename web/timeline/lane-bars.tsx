@@ -15,6 +15,8 @@ interface LaneBarsProps {
   readonly width: number;
   readonly now: number;
   readonly stale: boolean;
+  /** The attempt that goes on waits for a place; its end will tell since when it ran. */
+  readonly queued: boolean;
   /** Where the lane has no spans: what the server has counted. */
   readonly heat?: HeatPage;
 }
@@ -27,13 +29,15 @@ const LOOKS: Record<AttemptStatus, ShownStatus> = {
   cancelled: "skipped",
 };
 
-export function LaneBars({ lane, timed, window, width, now, stale, heat }: LaneBarsProps) {
+export function LaneBars({ lane, timed, window, width, now, stale, queued, heat }: LaneBarsProps) {
   const counted = heat?.nodes.find((one) => one.nodeId === lane?.nodeId);
   const attempts = timed?.attempts ?? lane?.attempts ?? [];
   return (
     <span className="rev-lane" role="presentation">
       {attempts.flatMap((attempt) =>
-        attempt.segments.map((segment) => {
+        attempt.segments.map((told) => {
+          const segment =
+            queued && !told.to && told.kind === "run" ? { ...told, kind: "queue" as const } : told;
           const bar = barOf(segment, window, width, now);
           if (!bar) return null;
           return (

@@ -288,6 +288,7 @@ export function Timeline({
                   width={width}
                   now={now}
                   stale={stale}
+                  queued={store.row(row.nodeId)?.detail.startsWith("queued, ") ?? false}
                   {...(history.brief && heat ? { heat } : {})}
                 />
               </div>

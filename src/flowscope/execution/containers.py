@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowscope.execution import status as st
-from flowscope.execution.decision import Decision, carried, record
+from flowscope.execution.decision import Decision, began, carried, record
 from flowscope.execution.events import IterationStarted, IterationSucceeded, NodeExpanded
 from flowscope.execution.instructions import SetTimer
 from flowscope.execution.state import Expansion, Frame, State
@@ -26,6 +26,7 @@ def expand(
         seq=state.seq + 1, at=now, node_id=plan.id, path=frame.path, count=stimulus.count,
         concurrency=min(stimulus.concurrency or MAX_OPEN, MAX_OPEN), collect_errors=stimulus.collect_errors,
         items=raw, items_blob=blob, deadline=deadline, entries=stimulus.entries, memo=memo, memo_blob=memo_blob,
+        began_at=began(frame, number, now, out),
     )  # fmt: skip
     record(state, event, out)
     if deadline:

@@ -131,6 +131,13 @@ class NodeEvent(Event, frozen=True, gc=False, kw_only=True):
     path: str = ""
 
 
+class AttemptEvent(NodeEvent, frozen=True, gc=False, kw_only=True):
+    """What came of an attempt. `began_at` (epoch ms) is when it began, where it had to wait for a place after its `NodeStarted`:
+    the first such event after that says it, and its own time if it never had one."""
+
+    began_at: float = 0
+
+
 class NodeStarted(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """An attempt began. `node_name` only where no definition tells it."""
 
@@ -138,7 +145,7 @@ class NodeStarted(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     node_name: str = ""
 
 
-class NodeSucceeded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+class NodeSucceeded(AttemptEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """`handle` is the output handle taken. The output is inline, or a blob, or (both absent) what can be derived:
     the node's input when `passed`, otherwise the results of a container's iterations, or only the `last` one's. `passed`
     with an output is the input with that output's fields over it. `origin` says where an answer came from that no handler
@@ -153,7 +160,7 @@ class NodeSucceeded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     origin: str = ""
 
 
-class NodeFailed(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+class NodeFailed(AttemptEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """An attempt failed. With `retry_at` (epoch ms) another follows; `handled` says that the run goes on nevertheless."""
 
     error: ErrorInfo
@@ -162,7 +169,7 @@ class NodeFailed(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     handled: bool = False
 
 
-class NodeLost(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+class NodeLost(AttemptEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """The attempt's process died before it answered. `outcome`: the node runs again (`rerun`) or asks a person (`ask`)."""
 
     attempt: int = 1
@@ -175,7 +182,7 @@ class NodeReleased(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     attempt: int = 1
 
 
-class NodeCancelled(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+class NodeCancelled(AttemptEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """The attempt was stopped; or, between two attempts, the one that was due will not start."""
 
     attempt: int = 1
@@ -188,7 +195,7 @@ class NodeSkipped(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
     reason: str = ""
 
 
-class NodeSuspended(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+class NodeSuspended(AttemptEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """The attempt waits: for an instant (`until`, epoch ms), a named `signal`, or a `child` execution.
 
     When `until` passes the node succeeds (by `otherwise_handle` with the fields of `otherwise`, if there are any), or fails
@@ -235,7 +242,7 @@ class NodeInputReplaced(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True
     input_blob: Blob | None = None
 
 
-class NodeExpanded(NodeEvent, frozen=True, gc=False, kw_only=True, tag=True):
+class NodeExpanded(AttemptEvent, frozen=True, gc=False, kw_only=True, tag=True):
     """A container has `count` more iterations to run, at most `concurrency` at once (0: no limit).
 
     `items` is a JSON array of what each gets; absent, the one new iteration gets the last one's result (a loop's state).

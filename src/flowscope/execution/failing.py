@@ -12,7 +12,7 @@ import msgspec
 
 from flowscope.execution import status as st
 from flowscope.execution.containers import open_iterations
-from flowscope.execution.decision import Decision, cancel, carried, due_attempt, record, skip
+from flowscope.execution.decision import Decision, began, cancel, carried, due_attempt, record, skip
 from flowscope.execution.events import (
     ErrorInfo,
     ExecutionCancelled,
@@ -66,7 +66,7 @@ def _absorbed(
     handled = plan.after_error and not again
     event = NodeFailed(
         seq=state.seq + 1, at=now, node_id=plan.id, path=frame.path, attempt=due_attempt(frame, number),
-        error=_at_node(error, plan.id), retry_at=retry_at, handled=handled,
+        error=_at_node(error, plan.id), retry_at=retry_at, handled=handled, began_at=began(frame, number, now, out),
     )  # fmt: skip
     record(state, event, out)
     if again:

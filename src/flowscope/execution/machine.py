@@ -28,7 +28,7 @@ from typing import Any
 from flowscope.execution import status as st
 from flowscope.execution.adopting import adopt
 from flowscope.execution.containers import MAX_OPEN, expand
-from flowscope.execution.decision import Decision, carried, record
+from flowscope.execution.decision import Decision, began, carried, record
 from flowscope.execution.events import ErrorInfo, ExecutionStarted, NodeStarted, NodeSucceeded, VariableSet
 from flowscope.execution.failing import cancel_run, fail
 from flowscope.execution.instructions import SetTimer
@@ -151,6 +151,7 @@ def succeed(
     event = NodeSucceeded(
         seq=seq, at=now, node_id=frame.scope.ids[number], path=frame.path, attempt=frame.attempts[number],
         handle=handle, output=raw, output_blob=blob, passed=passed, last=last, origin=origin,
+        began_at=began(frame, number, now, out),
     )  # fmt: skip
     state.seq = seq
     node_succeeded(state, frame, number, event, output)

@@ -9,7 +9,7 @@ import msgspec
 
 from flowscope.execution import status as st
 from flowscope.execution.containers import open_iterations
-from flowscope.execution.decision import Decision, record
+from flowscope.execution.decision import Decision, began, record
 from flowscope.execution.events import ErrorInfo, ExecutionPaused, ExecutionRecovered, ExecutionResumed, NodeLost
 from flowscope.execution.failing import MOST_ATTEMPTS, fail
 from flowscope.execution.instructions import SetTimer
@@ -58,7 +58,10 @@ def lose(state: State, frame: Frame, number: int, now: float, out: Decision, err
         fail(state, frame, number, msgspec.structs.replace(error, retryable=False), 0.5, now, out)
         return
     outcome = "ask" if plan.on_lost == "ask" else "rerun"
-    event = NodeLost(seq=state.seq + 1, at=now, node_id=plan.id, path=frame.path, attempt=attempt, outcome=outcome)
+    event = NodeLost(
+        seq=state.seq + 1, at=now, node_id=plan.id, path=frame.path, attempt=attempt, outcome=outcome,
+        began_at=began(frame, number, now, out),
+    )  # fmt: skip
     record(state, event, out)
 
 

@@ -19,6 +19,7 @@ from flowscope.definition.plan import Plan, Scope
 from flowscope.execution.events import (
     TERMINAL,
     AnyEvent,
+    AttemptEvent,
     ExecutionFailing,
     ExecutionPaused,
     ExecutionRecovered,
@@ -156,6 +157,13 @@ class _Track:
         self.shut(at)
         self.open(kind, at)
 
+    def admit(self, at: float) -> None:
+        """Since it was started it had waited for a place, and ran only from then on."""
+        if self.segments and self.segments[-1].kind == "queue":
+            self.since = self.segments.pop().start
+        self.kind = "queue"
+        self.turn("run", at)
+
     def shut(self, at: float) -> None:
         if self.kind is not None and at > self.since:
             self.segments.append(Segment(self.kind, self.since, at))
@@ -270,6 +278,8 @@ class _Clockwork:
                 return
             track = self.tracks[key] = self.open[key] = _Track(at, None)
         track.seq = event.seq
+        if isinstance(event, AttemptEvent) and event.began_at and track.kind == "run":
+            track.admit(min(max(event.began_at, track.since), at))
         if isinstance(event, NodeStarted):
             self._started(track, event)
         elif isinstance(event, NodeSuspended):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowscope.definition.plan import OUTPUT
 from flowscope.execution import status as st
-from flowscope.execution.decision import Decision, carried, record
+from flowscope.execution.decision import Decision, began, carried, record
 from flowscope.execution.events import ErrorInfo, NodeReleased, NodeSucceeded, NodeSuspended
 from flowscope.execution.failing import fail, fail_run
 from flowscope.execution.instructions import CancelNode, SetTimer, StartChild
@@ -28,7 +28,7 @@ def suspend(state: State, frame: Frame, number: int, stimulus: Suspend, now: flo
         until=until, expires=expires, signal=stimulus.signal, child=stimulus.child,
         child_definition=stimulus.child_definition, input=raw, input_blob=blob, detail=stimulus.detail,
         choices=stimulus.choices, extends=stimulus.extends, otherwise=carried(stimulus.otherwise)[0],
-        otherwise_handle=stimulus.otherwise_handle,
+        otherwise_handle=stimulus.otherwise_handle, began_at=began(frame, number, now, out),
     )  # fmt: skip
     record(state, event, out)
     ask_for(frame, number, out)

@@ -154,6 +154,9 @@ class Attempt:
     def queued(self, detail: str) -> None:
         self.speak(self, "queued", 0, detail)
 
+    def in_line(self, waits: bool) -> None:
+        self.speak(self, "waits" if waits else "begins", 0, "")
+
     def _config(self, payloads: PayloadStore, surroundings: Surroundings, now: float) -> NodeConfig:
         binding = self.binding
         assert binding.template is not None

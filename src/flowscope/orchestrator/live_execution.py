@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from flowscope.errors import FlowscopeError
 from flowscope.execution import status as st
+from flowscope.execution.decision import Admissions
 from flowscope.execution.events import AnyEvent
 from flowscope.execution.machine import Decision
 from flowscope.execution.state import State
@@ -21,8 +22,8 @@ class Undurable(Decision):
 
     __slots__ = ("released",)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, admissions: Admissions | None) -> None:
+        super().__init__(admissions)
         self.released: list[Attempt] = []
 
 
@@ -34,7 +35,7 @@ class LiveExecution:
     """
 
     __slots__ = (
-        "committed", "gone", "inbox", "logged", "program", "queued", "shown", "state", "timers", "undurable", "waiters",
+        "admissions", "committed", "gone", "inbox", "logged", "program", "queued", "shown", "state", "timers", "undurable", "waiters",
         "working",
     )  # fmt: skip
 
@@ -42,6 +43,7 @@ class LiveExecution:
         self.state = state
         self.program = program
         self.undurable: Undurable | None = None
+        self.admissions: Admissions | None = None
         self.inbox: list[AnyStimulus] | None = None
         self.queued = False
         self.committed = state.seq
@@ -56,8 +58,17 @@ class LiveExecution:
     def decision(self) -> Undurable:
         """Where the next step puts what it decides."""
         if self.undurable is None:
-            self.undurable = Undurable()
+            self.undurable = Undurable(self.admissions)
         return self.undurable
+
+    def admit(self, attempt: Attempt, at: float) -> None:
+        """An attempt has a place, for which it had to wait; or waits for one (`at` 0)."""
+        if self.admissions is None:
+            self.admissions = {}
+            if self.undurable is not None:
+                self.undurable.admissions = self.admissions
+        if attempt.frame.status[attempt.number] == st.RUNNING:
+            self.admissions[attempt.frame.path, attempt.frame.scope.ids[attempt.number]] = at
 
     def tell(self, stimulus: AnyStimulus) -> None:
         """Keep a stimulus for the next turn."""

@@ -268,6 +268,10 @@ class Task(Protocol):
         """Say why it does not run yet; with an empty text, that it does now."""
         ...
 
+    def in_line(self, waits: bool) -> None:
+        """It has to wait for a place; or, once it has had to, has one now."""
+        ...
+
     def cancel(self) -> None:
         """Let the handler see that it is to stop (`context.cancelled()`)."""
         ...

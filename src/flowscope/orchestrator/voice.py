@@ -30,9 +30,13 @@ class Voice:
         self._thread = threading.get_ident()
 
     def speak(self, attempt: Attempt, kind: str, fraction: float, text: str) -> None:
-        """`kind` is `progress`, `queued`, `stream`, or a log level."""
+        """`kind` is `progress`, `queued`, `waits` or `begins` (which are not said, but recorded in the end), `stream`, or a log
+        level."""
         if threading.get_ident() != self._thread:
             self._loop.call_soon_threadsafe(self.speak, attempt, kind, fraction, text)
+            return
+        if kind in ("waits", "begins"):
+            attempt.live.admit(attempt, self._clock.now() if kind == "begins" else 0)
             return
         text = attempt.redact_stream(text) if kind == "stream" else attempt.redact(text)
         self._say(attempt, kind, fraction, text[:LOG_TEXT])

@@ -41,6 +41,7 @@ class _Step(msgspec.Struct, gc=False, rename="camel"):
     path: str = ""
     index: int = -1
     retry_at: float = 0
+    began_at: float = 0
 
 
 _steps: Final = msgspec.json.Decoder(_Step)
@@ -65,6 +66,12 @@ class _Lane:
         self.began.append(at)
         self.ended.append(0.0)
         self.failed.append(0)
+
+    def admit(self, key: tuple[str, int, int], at: float) -> None:
+        """It had to wait for a place until then."""
+        number = self.open.get(key)
+        if number is not None:
+            self.began[number] = max(self.began[number], at)
 
     def end(self, key: tuple[str, int, int], at: float, failed: bool) -> None:
         number = self.open.pop(key, None)
@@ -141,6 +148,8 @@ class HeatTable:
             lane = self._lanes[step.node_id] = _Lane()
             self._order[step.node_id] = self.seq
         key = step.path, step.index, lane.retries.get(step.path, 0) if step.index >= 0 else 0
+        if step.began_at:
+            lane.admit(key, min(step.began_at, at))
         if kind in ("NodeStarted", "IterationStarted"):
             lane.begin(key, at)
         elif kind in _ENDS:

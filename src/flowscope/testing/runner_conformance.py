@@ -71,6 +71,7 @@ class SampleTask:
         self.secrets: set[str] = set()
         self.said: list[tuple[str, Any]] = []
         self.places: list[str] = []
+        self.waits: list[bool] = []
         self._config = config
         self._input = input
         self._cancelled = False
@@ -127,6 +128,9 @@ class SampleTask:
 
     def queued(self, detail: str) -> None:
         self.places.append(detail)
+
+    def in_line(self, waits: bool) -> None:
+        self.waits.append(waits)
 
     def _without_secrets(self, text: str) -> str:
         for secret in self.secrets:

@@ -13,9 +13,10 @@ Report = Callable[[Any, Any, BaseException | None], None]
 
 class Assignment:
     """`report` is None once nobody waits for it any more. `began` is when it left the line (seconds, monotonic; 0: it has
-    not). `shared` are the limits whose names many have, `own` the rest. `job` is what a worker process is sent, `surroundings` what it may ask about. `told` is what was last said of its place in the line."""
+    not). `shared` are the limits whose names many have, `own` the rest. `job` is what a worker process is sent, `surroundings` what it may ask about. `told` is what was last said of its place in the line, in
+    which it `waited`, or begins at once."""
 
-    __slots__ = ("began", "job", "limits", "order", "own", "report", "shared", "surroundings", "task", "told")
+    __slots__ = ("began", "job", "limits", "order", "own", "report", "shared", "surroundings", "task", "told", "waited")
 
     def __init__(self, task: Task, report: Report, limits: tuple[Limit, ...]) -> None:
         self.task = task
@@ -26,6 +27,7 @@ class Assignment:
         self.order = 0
         self.told = ""
         self.began = 0.0
+        self.waited = False
         self.job: tuple[bytes | memoryview, ...] = ()
         self.surroundings: Surroundings | None = None
 

@@ -104,6 +104,8 @@ class WorkflowWorkerPool:
         assignment = self._open[task.key] = Assignment(task, report, limits)
         self._line.add(assignment)
         if self._line.holds_up(assignment):  # and all that waited before it is held up too
+            assignment.waited = True
+            task.in_line(True)
             self._announce_soon()
         else:
             self._pump()
@@ -215,6 +217,8 @@ class WorkflowWorkerPool:
     def _begin(self, assignment: Assignment) -> None:
         task = assignment.task
         assignment.began = time.monotonic()
+        if assignment.waited:
+            task.in_line(False)
         if assignment.told:
             task.queued("")
         if not task.in_pool:

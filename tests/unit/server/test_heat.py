@@ -49,6 +49,16 @@ def inside(index: int, **more: Any) -> dict[str, Any]:
     return {"node_id": "b", "path": f"m[{index}]"} | more
 
 
+def test_what_had_to_wait_for_a_place_ran_from_then_on() -> None:
+    made = table(
+        (0, NodeStarted, inside(0)),
+        (0, NodeStarted, inside(1)),
+        (60, NodeSucceeded, inside(0)),
+        (90, NodeSucceeded, inside(1, began_at=60.0)),
+    )
+    assert strips(made)["b"] == (2, 0, [1, 1, 2, 1], [0, 0, 0, 0])
+
+
 def test_iterations_and_what_ran_in_them_are_counted_where_they_were() -> None:
     made = table(
         (1, NodeStarted, {"node_id": "m"}),
