@@ -154,7 +154,7 @@ class Services:
         self.started = False
         warming, self._warming = self._warming, None
         if warming is not None:
-            await warming
+            await asyncio.wait({warming})
         self.visualization.stop(code)
         await self.reporters.stop()
         await self.retainer.stop()
