@@ -314,7 +314,7 @@ async def test_files_that_come_and_change_start_runs_also_over_a_restart(tmp_pat
             await until(
                 lambda: (
                     bool(clock._due)
-                    and min(due for due, _, _ in clock._due if due > clock.now() - 1) <= clock.now() + 1_000
+                    and min(due for due, _ in clock._due if due > clock.now() - 1) <= clock.now() + 1_000
                 )
             )
             clock.move(1_000)

@@ -31,6 +31,7 @@ from flowscope.execution.stimuli import (
     Start,
     Succeed,
     Suspend,
+    Wake,
 )
 from flowscope.testing.scripted import Answer, ScriptedRun, Turn, gives, loops, maps, tries
 from flowscope.testing.sketch import plan_of
@@ -251,7 +252,7 @@ def test_the_end_absorbs(seed: int, size: int, steps: int) -> None:
     """M-05."""
     chaos = Chaos(any_plan(seed, size), seed, steps)
     before, length = digest(chaos.run.state), len(chaos.run.events)
-    for stimulus in [*chaos.sent, Cancel(), Pause(), Resume(), Signal(name="go"), Recover(epoch=99), Fire()]:
+    for stimulus in [*chaos.sent, Cancel(), Pause(), Resume(), Signal(name="go"), Recover(epoch=99), Wake(), Fire()]:
         chaos.run.send(stimulus)
     assert (digest(chaos.run.state), len(chaos.run.events)) == (before, length)
 

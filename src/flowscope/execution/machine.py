@@ -13,7 +13,7 @@ has the means (a pause, a limit or a turn's budget just leaves them there) and c
     failing      `Fail`, `Cancel`: back-off, an error handle, `continueOnError`, or the scope ends, and so outward
     containers   `Expand`: iterations open and close
     waiting      `Suspend`, `Fire`, `Signal`
-    recovery     `Pause`, `Resume`, `Recover`, `Lose`
+    recovery     `Pause`, `Resume`, `Recover`, `Wake`, `Lose`
     adopting     a `Start` that takes up where another execution left off
     settling     after each step, what follows by itself, the run's end among it
 
@@ -32,7 +32,7 @@ from flowscope.execution.decision import Decision, began, carried, record
 from flowscope.execution.events import ErrorInfo, ExecutionStarted, NodeStarted, NodeSucceeded, VariableSet
 from flowscope.execution.failing import cancel_run, fail
 from flowscope.execution.instructions import SetTimer
-from flowscope.execution.recovery import lose, pause, recover, resume
+from flowscope.execution.recovery import lose, pause, recover, resume, wake
 from flowscope.execution.settling import settle
 from flowscope.execution.state import Frame, State, node_started, node_succeeded
 from flowscope.execution.stimuli import (
@@ -53,6 +53,7 @@ from flowscope.execution.stimuli import (
     Stimulus,
     Succeed,
     Suspend,
+    Wake,
 )
 from flowscope.execution.waiting import fire, signal, suspend
 
@@ -264,4 +265,5 @@ _DECIDE: dict[type[Stimulus], Callable[[State, Any, float, Decision], None]] = {
     Pause: pause,
     Resume: resume,
     Recover: recover,
+    Wake: wake,
 }

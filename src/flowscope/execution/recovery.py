@@ -15,7 +15,7 @@ from flowscope.execution.failing import MOST_ATTEMPTS, fail
 from flowscope.execution.instructions import SetTimer
 from flowscope.execution.settling import settle
 from flowscope.execution.state import Frame, State
-from flowscope.execution.stimuli import Pause, Recover, Resume
+from flowscope.execution.stimuli import Pause, Recover, Resume, Wake
 from flowscope.execution.waiting import ask_for
 
 _GONE = ErrorInfo("NodeLost", "The process that ran it ended before it answered", retryable=False)
@@ -48,6 +48,11 @@ def recover(state: State, stimulus: Recover, now: float, out: Decision) -> None:
             expansion.asked = False
     if not state.ended:
         _take_up(state, now, out)
+
+
+def wake(state: State, stimulus: Wake, now: float, out: Decision) -> None:
+    """Go on after a fold as if there had been none: nothing ran, so there is nothing to record."""
+    _take_up(state, now, out)
 
 
 def lose(state: State, frame: Frame, number: int, now: float, out: Decision, error: ErrorInfo) -> None:

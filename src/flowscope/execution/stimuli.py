@@ -199,6 +199,10 @@ class Recover(Stimulus, frozen=True, gc=False, kw_only=True):
     epoch: int
 
 
+class Wake(Stimulus, frozen=True, gc=False, kw_only=True):
+    """The execution was out of memory while nothing of it ran: its timers and children are asked for again."""
+
+
 AnyStimulus: TypeAlias = (
     Start
     | Begin
@@ -214,4 +218,5 @@ AnyStimulus: TypeAlias = (
     | Pause
     | Resume
     | Recover
+    | Wake
 )

@@ -14,19 +14,24 @@ class MovedClock:
 
     def __init__(self, now: float = 1_767_225_600_000.0) -> None:
         self._now = now
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._due: list[tuple[float, int]] = []
+        self._callbacks: dict[int, Callable[[], None]] = {}
         self._numbers = count()
-        self._cancelled: set[int] = set()
 
     def now(self) -> float:
         return self._now
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
         number = next(self._numbers)
-        heapq.heappush(self._due, (when, number, callback))
+        heapq.heappush(self._due, (when, number))
+        self._callbacks[number] = callback
         if when <= self._now:
             asyncio.get_running_loop().call_soon(self._ring)
-        return lambda: self._cancelled.add(number)
+
+        def cancel() -> None:
+            self._callbacks.pop(number, None)
+
+        return cancel
 
     def move(self, milliseconds: float) -> None:
         """Let so much time pass, at once."""
@@ -35,8 +40,8 @@ class MovedClock:
 
     def _ring(self) -> None:
         if self._due and self._due[0][0] <= self._now:
-            _, number, callback = heapq.heappop(self._due)
+            _, number = heapq.heappop(self._due)
             asyncio.get_running_loop().call_soon(self._ring)
-            if number not in self._cancelled:
+            callback = self._callbacks.pop(number, None)
+            if callback is not None:
                 callback()
-            self._cancelled.discard(number)

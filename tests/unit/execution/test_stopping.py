@@ -31,6 +31,7 @@ from flowscope.execution.stimuli import (
     Signal,
     Start,
     Succeed,
+    Wake,
 )
 from flowscope.testing.scripted import ScriptedRun, fails, gives, hangs, maps, opens, passes, waits
 from flowscope.testing.sketch import sketch
@@ -162,7 +163,7 @@ def test_cancelling_starts_nothing() -> None:
 def test_a_run_that_has_not_begun_takes_nothing_but_its_start() -> None:
     """M-01."""
     run = ScriptedRun(sketch("a"))
-    for stimulus in (Cancel(), Pause(), Recover(epoch=2), Fire(), Begin(node_id="a"), Signal(name="a")):
+    for stimulus in (Cancel(), Pause(), Recover(epoch=2), Wake(), Fire(), Begin(node_id="a"), Signal(name="a")):
         assert not run.send(stimulus)
     run.start()
     assert not run.send(Start())
@@ -179,7 +180,7 @@ def test_the_end_absorbs(end: Any) -> None:
         run.cancel()
     length, status = len(run.events), run.state.status
     for stimulus in (
-        Start(), Cancel(), Pause(), Resume(), Recover(epoch=9), Signal(name="a"), Fire(node_id="a", attempt=1),
+        Start(), Cancel(), Pause(), Resume(), Recover(epoch=9), Wake(), Signal(name="a"), Fire(node_id="a", attempt=1),
         Succeed(node_id="a", attempt=1, output=b"1"), Fail(node_id="a", attempt=1, error=ErrorInfo("E", "late")),
     ):  # fmt: skip
         run.send(stimulus)

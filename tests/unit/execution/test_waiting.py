@@ -9,7 +9,8 @@ import pytest
 from flowscope.definition.workflow import Retry
 from flowscope.execution.events import ErrorInfo, NodeFailed, NodeSuspended
 from flowscope.execution.instructions import CancelNode, SetTimer, StartChild
-from flowscope.execution.stimuli import Fail, Fire, Succeed, Suspend
+from flowscope.execution.state import fold
+from flowscope.execution.stimuli import Fail, Fire, Succeed, Suspend, Wake
 from flowscope.testing.scripted import ScriptedRun, calls, hangs, maps, passes, waits
 from flowscope.testing.sketch import sketch
 
@@ -32,6 +33,19 @@ def test_a_wait_ends_when_its_time_comes_and_passes_its_input_on() -> None:
     run.advance(1)
     run.go()
     assert (run.state.status, run.value("end")) == ("success", {"x": 1})
+
+
+def test_what_is_woken_asks_again_for_all_it_waits_for_and_records_nothing() -> None:
+    """M-03: the state is folded, and goes on as if it had not been."""
+    run = begun("w; c; s; map { i }", {
+        "w": waits(after=100), "c": calls("kid"), "s": waits(signal="go"), "map": maps([1, 2], concurrency=2), "i": waits(after=50),
+    }, timeout=500)  # fmt: skip
+    asked = list(run.instructions)
+    run.state = fold(run.state.execution_id, run.state.plan, run.events)
+    run.instructions.clear()
+    assert run.send(Wake()) == []
+    assert set(run.instructions) == set(asked)
+    assert not run.state.agenda
 
 
 def test_a_timer_that_comes_early_is_set_again() -> None:
