@@ -146,6 +146,18 @@ BUGS = (
         "                    pass\n",
     ),
     Bug(
+        "timers are lost with what leaves memory",
+        "orchestrator/passivation.py",
+        "            self._ring_at(due, execution_id)\n",
+        "            pass\n",
+    ),
+    Bug(
+        "a child's end does not wake its caller",
+        "orchestrator/sub_workflows.py",
+        "                self._orchestrator.passivation.wake_soon(caller.execution_id)\n",
+        "                pass\n",
+    ),
+    Bug(
         "a lost attempt spends a retry",
         "execution/failing.py",
         "    spent = attempt - frame.losses(number)\n",

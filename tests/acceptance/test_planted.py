@@ -13,6 +13,7 @@ from .planted import BUGS, Bug, planted, trial
         "no fence: a former owner may append",
         "external nodes do not wait for the disk",
         "timers are lost at recovery",
+        "timers are lost with what leaves memory",
         "a cancel is acknowledged before it is durable",
     ],
 )

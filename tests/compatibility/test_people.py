@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from compatibility.live_server import Client, node, serving
+from flowscope.orchestrator.passivation import IDLE
 
 START = node("start", "manual_trigger")
 FIELDS = [
@@ -24,9 +25,11 @@ GOOD = {"email": "ada@example.org", "count": "3", "size": "M", "agree": "on"}
 PAGE = {"accept": "text/html"}
 
 
-@pytest_asyncio.fixture
-async def server() -> AsyncIterator[Client]:
+@pytest_asyncio.fixture(params=[IDLE, 0.0], ids=["in memory", "passive"])
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """Once as it is, and once with a server whose executions leave memory as soon as they rest."""
     async with serving() as client:
+        client.services.engine.orchestrator.passivation.idle = request.param
         yield client
 
 

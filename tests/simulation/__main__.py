@@ -21,11 +21,12 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     began = time.monotonic()
-    deaths = events = failed = 0
+    deaths = woken = events = failed = 0
     for seed in range(arguments.first, arguments.first + arguments.seeds):
         world = World(seed)
         violations = world.run()
         deaths += world.deaths
+        woken += world.woken
         events += world.events
         if violations:
             failed += 1
@@ -34,7 +35,9 @@ def main() -> int:
             if arguments.stop:
                 break
     seconds = time.monotonic() - began
-    print(f"{arguments.seeds} seeds, {deaths} deaths, {events} events, {failed} with violations, {seconds:.1f} s")
+    print(
+        f"{arguments.seeds} seeds, {deaths} deaths, {woken} woken, {events} events, {failed} with violations, {seconds:.1f} s"
+    )
     return bool(failed)
 
 

@@ -23,14 +23,16 @@ def silence() -> Iterator[None]:
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_whatever_dies_and_refuses_every_invariant_holds(first: int) -> None:
-    deaths = events = 0
+    deaths = woken = events = 0
     for seed in range(first, first + CHUNK):
         world = World(seed)
         violations = world.run()
         assert not violations, f"again with: python -m tests.simulation --first {seed} --seeds 1"
         deaths += world.deaths
+        woken += world.woken
         events += world.events
     assert deaths > CHUNK / 2
+    assert woken > CHUNK / 10
     assert events > 20 * CHUNK
 
 

@@ -15,11 +15,14 @@ import msgspec
 from acceptance.oracle import Oracle, Row, Told
 from acceptance.workload import identity
 from flowscope.errors import FlowscopeError, StoreError, UserError
+from flowscope.execution import status as st
 from flowscope.execution.digest import digest
 from flowscope.execution.events import NodeLost, NodeSuspended, decode_lines
 from flowscope.execution.view import ExecutionView
 from flowscope.nodes.context import Surroundings
 from flowscope.nodes.registry import Registry
+from flowscope.orchestrator.live_execution import LiveExecution
+from flowscope.orchestrator.passivation import IDLE
 from flowscope.orchestrator.ports import UNENDED, ExecutionQuery, LogLine, Progress, Segment
 from flowscope.orchestrator.program import Program
 from flowscope.orchestrator.state_manager import ExecutionStateManager
@@ -107,6 +110,7 @@ class World:
         self.seed = seed
         self.told = Told()
         self.deaths = 0
+        self.woken = 0
         self.violations: list[str] = []
         self._dice = Random(f"world {seed}")
         self._now = 0.0
@@ -116,6 +120,11 @@ class World:
         numbers = range(flows.FLOWS)
         chosen = [only] if only is not None else self._dice.sample(numbers, k=self._dice.choice((1, 1, 2, 3)))
         self._wanted = [(f"flow{number}-0-{seed}", number) for number in chosen]
+        # Apart from the other dice: half of the worlds let executions leave memory almost at once.
+        apart = Random(f"idle {seed}")
+        self._idle = apart.choice((1.0, 1.0, 1.0, 50.0, 5_000.0, IDLE))
+        self._waits = apart.random() < 0.5
+        """Whether somebody waits in the process for what has been started: that is kept in memory."""
         self._lives = self._dice.randrange(1, DEATHS + 1) if disturbed else 0
         self._disturbed = disturbed
         self._cancelled: set[str] = set()
@@ -167,6 +176,7 @@ class World:
         try:
             self.deaths += loop.live(self._life(loop))
         finally:
+            self.woken += self._orchestrator.passivation.woken if self._orchestrator else 0
             for store in (self._store, *self._rivals):
                 store.die()
             self._rivals.clear()
@@ -201,6 +211,7 @@ class World:
             clock=clock,
             surroundings=Surroundings(),
             chance=lambda: flows.OUTSIDE.dice.random(),
+            idle=self._idle,
         )
         # Working out the plans again in every life would take half the time; the oracle misses a definition not stored.
         orchestrator.library._programs = PROGRAMS
@@ -235,7 +246,7 @@ class World:
         """Until its end is durable; where this process lets it go, until it is taken up again."""
         while (row := self._store.row(execution_id)) is not None and row.status in UNENDED:
             live = self._running.live(execution_id)
-            if live is None:
+            if live is None or not self._waits:
                 await asyncio.sleep(1)
                 continue
             with suppress(StoreError):
@@ -260,14 +271,17 @@ class World:
             await asyncio.sleep(60)
 
     async def _nudge(self, execution_id: str) -> None:
-        live = self._running.live(execution_id)
-        if live is None:
+        row = self._store.row(execution_id)
+        if row is None or not self._running.holds(execution_id):
             return
-        if live.state.paused:
+        # From the journal, so that a passive one whose timer is lost is not woken by being looked at.
+        state = self._running.library.replay(execution_id, row.definition)
+        if state.paused:
             await self._try(self._running.resume(execution_id))
-        for frame in list(live.state.frames.values()):
+        for frame in list(state.frames.values()):
             for number, wait in list((frame.suspensions or {}).items()):
-                await self._signal(execution_id, wait.signal or frame.scope.ids[number])
+                if wait.signal or frame.status[number] == st.ASKING:
+                    await self._signal(execution_id, wait.signal or frame.scope.ids[number])
 
     async def _meddle(self, clock: PlayedClock) -> None:
         """Pause, resume, cancel, and set the clock, now and then."""
@@ -285,9 +299,15 @@ class World:
             elif what < 6:
                 await self._try(self._running.pause(execution_id))
                 await asyncio.sleep(self._dice.random())
-                while (live := self._running.live(execution_id)) and live.state.paused and not live.state.ended:
+                while (live := await self._at_hand(execution_id)) and live.state.paused and not live.state.ended:
                     await self._try(self._running.resume(execution_id))
                     await asyncio.sleep(0.1)
+
+    async def _at_hand(self, execution_id: str) -> LiveExecution | None:
+        """What this process has, taken up if it is passive."""
+        with suppress(StoreError):
+            await self._running.passivation.wake(execution_id)
+        return self._running.live(execution_id)
 
     async def _cancel(self, execution_id: str) -> None:
         try:

@@ -141,7 +141,7 @@ class WaitConfig(NodeConfig):
 )
 def wait(config: WaitConfig, context: NodeContext) -> Wait:
     """Suspends the run, for a time, until an instant, or until a signal arrives. It survives restarts, and
-    costs a few kilobytes of memory. The output is the input, or the signal's payload."""
+    costs a kilobyte of memory. The output is the input, or the signal's payload."""
     if config.until is not None and config.duration is not None:
         raise NodeError("wait: give duration or until, not both", code="BAD_CONFIG", retryable=False)
     until = 0.0

@@ -51,9 +51,13 @@ _ANSWERABLE = frozenset({st.RUNNING, st.EXPANDED})
 
 
 class Household(Protocol):
-    """Who is told when an execution leaves memory."""
+    """Who is told when an execution has nothing to do, and when it leaves memory."""
+
+    def rests(self, live: LiveExecution) -> None: ...
 
     def ended(self, live: LiveExecution) -> None: ...
+
+    def abandoned(self, live: LiveExecution) -> None: ...
 
     def crashed(self, live: LiveExecution, error: Exception) -> None: ...
 
@@ -190,6 +194,9 @@ class Driver:
             return budget
         if decision.events or decision.released:
             self.recorder.note(live)
+        else:
+            live.undurable = None
+            self._household.rests(live)
         if agenda and not self.stopping and not live.queued:
             live.queued = True
             self._queue.append(live)
@@ -263,6 +270,8 @@ class Driver:
             return
         for attempt in released:
             self._launch(live, attempt)
+        if not live.working and not live.queued and live.undurable is None:
+            self._household.rests(live)
 
     def refused(self, live: LiveExecution, error: StoreError) -> None:
         """For the recorder: somebody else owns the execution, or the disk is at fault."""
@@ -332,6 +341,7 @@ class Driver:
         if self.live.get(execution_id) is live:
             del self.live[execution_id]
         self.recorder.forget(live)
+        self._household.abandoned(live)
         live.abandon(error)
         for frame in live.state.frames.values():
             for number, status in enumerate(frame.status):
@@ -371,7 +381,7 @@ class Driver:
         key = (instruction.path, instruction.node_id)
         earlier = live.timers.get(key)
         if earlier:
-            earlier()
+            earlier[1]()
 
         def fire() -> None:
             if live.gone is None and live.timers is not None:
@@ -384,7 +394,7 @@ class Driver:
                 )
                 self.tell(live, stimulus)
 
-        live.timers[key] = self._clock.call_at(instruction.due, fire)
+        live.timers[key] = instruction.due, self._clock.call_at(instruction.due, fire)
 
     def _keep_line(self, line: LogLine) -> None:
         self.recorder.log(line)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 import msgspec
 
 from flowscope.definition import decode
+from flowscope.definition.plan import Plan
 from flowscope.definition.workflow import Workflow
 from flowscope.errors import ExecutionNotFound, ExecutionPruned, StoreCorrupt
 from flowscope.execution.events import AnyEvent, decode_lines
@@ -56,10 +57,13 @@ class Library:
 
     def replay(self, execution_id: str, definition: str) -> State:
         """An execution's state by folding its journal; `StoreCorrupt` where its events do not fit each other."""
-        program = self.stored_program(definition)
+        return self.folded(execution_id, self.stored_program(definition).plan)
+
+    def folded(self, execution_id: str, plan: Plan) -> State:
+        """The same with the plan at hand; touches nothing that belongs to the event loop."""
         events = self.history(execution_id)
         try:
-            return fold(execution_id, program.plan, iter(events))
+            return fold(execution_id, plan, iter(events))
         except Exception as error:
             message = f"The journal of execution {execution_id} cannot be folded: {error!r}"
             raise StoreCorrupt(message, detail=repr(error)) from error

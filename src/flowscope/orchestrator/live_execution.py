@@ -29,14 +29,15 @@ class Undurable(Decision):
 
 class LiveExecution:
     """`committed` is the last seq that is durable. `working` counts attempts that are with a runner, or will be when
-    their commit is through. `shown` is the status and detail the stored row has.
+    their commit is through. `shown` is the status and detail the stored row has. `timers` are those that are set, by path and
+    node: when they are due, and what cancels them.
 
     There may be many that only wait, so what is needed for a step is made for the step and dropped with its commit.
     """
 
     __slots__ = (
-        "admissions", "committed", "gone", "inbox", "logged", "program", "queued", "shown", "state", "timers", "undurable", "waiters",
-        "working",
+        "__weakref__", "admissions", "committed", "gone", "inbox", "logged", "program", "queued", "shown", "state", "timers",
+        "undurable", "waiters", "working",
     )  # fmt: skip
 
     def __init__(self, state: State, program: Program) -> None:
@@ -51,8 +52,19 @@ class LiveExecution:
         self.shown = ("", "")
         self.logged = 0
         self.gone: FlowscopeError | None = None
-        self.timers: dict[tuple[str, str], Callable[[], None]] | None = None
+        self.timers: dict[tuple[str, str], tuple[float, Callable[[], None]]] | None = None
         self.waiters: list[tuple[int, asyncio.Future[None]]] | None = None
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing of it runs, is on its way to the disk, or is waited for in this process."""
+        state = self.state
+        busy = self.working or self.queued or self.inbox or self.undurable or state.agenda or self.gone or state.ended
+        return not busy and self.committed == state.seq and all(future.done() for _, future in self.waiters or ())
+
+    def next_due(self) -> float:
+        """When its first timer is due (epoch ms; 0: none is set)."""
+        return min((due for due, _ in (self.timers or {}).values()), default=0)
 
     @property
     def decision(self) -> Undurable:
@@ -112,7 +124,7 @@ class LiveExecution:
         self.stop_timers()
 
     def stop_timers(self) -> None:
-        for cancel in (self.timers or {}).values():
+        for _, cancel in (self.timers or {}).values():
             cancel()
         self.timers = None
 

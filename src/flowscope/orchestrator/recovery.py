@@ -71,7 +71,7 @@ class Recovery:
         orchestrator = self._orchestrator
         count = 0
         before: tuple[float, str] | None = None
-        unseen = set(orchestrator.driver.live)
+        unseen = {*orchestrator.driver.live, *orchestrator.passivation.passive}
         while True:
             rows = orchestrator.store.search(ExecutionQuery(statuses=UNENDED, before=before, limit=PAGE))
             self._step_back(rows)
@@ -80,7 +80,7 @@ class Recovery:
             orphans = [
                 row
                 for row in rows
-                if row.definition and not orchestrator.live(row.execution_id) and row.execution_id not in self.held
+                if row.definition and not orchestrator.holds(row.execution_id) and row.execution_id not in self.held
             ]
             for first in range(0, len(orphans), CHUNK):
                 count += await self._take_up(orphans[first : first + CHUNK])
@@ -95,10 +95,18 @@ class Recovery:
         """Drop what somebody else has taken over meanwhile. One that has nothing to write would never notice."""
         orchestrator = self._orchestrator
         for row in rows:
-            live = orchestrator.live(row.execution_id)
-            if live is not None and row.epoch > live.state.epoch:
-                log.error("step_back", execution_id=row.execution_id, epoch=row.epoch)
-                orchestrator.driver.abandon(live, StoreConflict(row.execution_id, "Another owner has taken it over"))
+            execution_id = row.execution_id
+            live = orchestrator.live(execution_id)
+            passive = orchestrator.passivation.passive.get(execution_id)
+            ours = live.state if live else passive
+            if ours is None or row.epoch <= ours.epoch:
+                continue
+            log.error("step_back", execution_id=execution_id, epoch=row.epoch)
+            conflict = StoreConflict(execution_id, "Another owner has taken it over")
+            if live:
+                orchestrator.driver.abandon(live, conflict)
+            else:
+                orchestrator.passivation.drop(execution_id, conflict)
 
     async def _take_up(self, orphans: list[ExecutionRow]) -> int:
         """Claim a few and let them go on; how many could be claimed. The loop gets its turn between one few and the next."""

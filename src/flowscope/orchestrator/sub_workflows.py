@@ -60,7 +60,7 @@ class SubWorkflows:
         await live.wait_for(live.state.seq)
         child = instruction.child
         waiting = _waiting(live.state, instruction.node_id, instruction.path, child)
-        if live.gone is not None or orchestrator.live(child) or waiting is None:
+        if live.gone is not None or orchestrator.holds(child) or waiting is None:
             return
         row = orchestrator.store.row(child)
         if row is None:
@@ -84,7 +84,7 @@ class SubWorkflows:
                 self.quarantined(row)
 
     async def cancel(self, child: str) -> None:
-        if self._orchestrator.live(child):
+        if self._orchestrator.holds(child):
             await self._orchestrator.cancel(child, "its caller was cancelled")
 
     def tell_caller(self, state: State) -> None:
@@ -92,6 +92,9 @@ class SubWorkflows:
         caller = state.caller
         live = self._orchestrator.live(caller.execution_id) if caller else None
         if caller is None or live is None:
+            if caller is not None:
+                # It asks for its children when it is awake, and so comes to hear of it.
+                self._orchestrator.passivation.wake_soon(caller.execution_id)
             return
         waiting = _waiting(live.state, caller.node_id, caller.path, state.execution_id)
         if waiting is None:
@@ -112,6 +115,8 @@ class SubWorkflows:
     def quarantined(self, row: ExecutionRow) -> None:
         """A child was ended without being understood: only its row tells whose it was."""
         live = self._orchestrator.live(row.caller_execution_id)
+        if live is None:
+            self._orchestrator.passivation.wake_soon(row.caller_execution_id)
         for frame in list(live.state.frames.values()) if live else ():
             for number, wait in list((frame.suspensions or {}).items()):
                 if live and wait.child == row.execution_id:

@@ -40,6 +40,7 @@ from flowscope.orchestrator.forking import Forks, must_be_on_top
 from flowscope.orchestrator.inline_runner import InlineRunner
 from flowscope.orchestrator.library import Library, missing
 from flowscope.orchestrator.live_execution import LiveExecution
+from flowscope.orchestrator.passivation import IDLE, Passivation
 from flowscope.orchestrator.payloads import PayloadStore, encode
 from flowscope.orchestrator.ports import UNENDED, Clock, ExecutionRow, NodeRunner, Progress, Publisher, Results, Store
 from flowscope.orchestrator.recovery import Recovery
@@ -92,8 +93,10 @@ class WorkflowOrchestrator:
         surroundings: Surroundings | None = None,
         chance: Callable[[], float] = random.random,
         results: Results | None = None,
+        idle: float = IDLE,
     ) -> None:
-        """`chance` gives the numbers from 0 to 1 by which back-offs are spread."""
+        """`chance` gives the numbers from 0 to 1 by which back-offs are spread. `idle`: milliseconds at rest after which an
+        execution leaves memory."""
         self.state_manager = state_manager
         self.store: Store = state_manager.store
         self.registry = registry or builtin_registry()
@@ -108,6 +111,7 @@ class WorkflowOrchestrator:
         self._results = results
         self._sub_workflows = SubWorkflows(self)
         self._recovery = Recovery(self)
+        self.passivation = Passivation(self, idle)
         self.forks = Forks(self)
         self._claiming = asyncio.Lock()
         self._chance = chance
@@ -129,7 +133,7 @@ class WorkflowOrchestrator:
                 self.clock,
                 self.surroundings,
                 self._sub_workflows,
-                self._recovery,
+                self,
                 self._chance,
                 self._results,
             )
@@ -139,6 +143,9 @@ class WorkflowOrchestrator:
         recovery."""
         if self._driver is not None:
             self._recovery.stop()
+            self.passivation.stop(
+                StoreUnavailable("flowscope has stopped; the execution goes on when it is taken up again")
+            )
             await self._driver.stop(grace)
             await pools.close()
             self._driver = None
@@ -149,6 +156,11 @@ class WorkflowOrchestrator:
         if self._driver is None or self._driver.stopping:
             raise StoreUnavailable("flowscope is not running: start it, or wait until it is up again")
         return self._driver
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing more is taken on."""
+        return self._driver is None or self._driver.stopping
 
     def standing(self, execution_id: str) -> list[Progress]:
         """Which of its nodes wait for a place, and for which: what was said, or would be, on the ephemeral lane."""
@@ -162,7 +174,9 @@ class WorkflowOrchestrator:
 
     def statistics(self) -> dict[str, Any]:
         return {
-            "executions": len(self._driver.live) if self._driver else 0,
+            "executions": (len(self._driver.live) if self._driver else 0) + len(self.passivation.passive),
+            "passive": len(self.passivation.passive),
+            "woken": self.passivation.woken,
             "eventsInFlight": self._driver.recorder.in_flight if self._driver else 0,
             "runner": self._runner.statistics(),
             "store": self.store.statistics(),
@@ -231,14 +245,18 @@ class WorkflowOrchestrator:
 
     def _must_be_new(self, execution_id: str) -> None:
         row = self.store.row(execution_id)
-        if execution_id in self.driver.live or (row is not None and row.status in UNENDED):
+        if self.holds(execution_id) or (row is not None and row.status in UNENDED):
             raise ExecutionActive(execution_id)
         if row is not None:
             raise ExecutionEnded(execution_id, row.status)
 
     async def outcome(self, live: LiveExecution) -> Outcome:
         """Wait for the end. Raises a `StoreError` if this process had to let the execution go."""
-        await live.wait_for(0)
+        try:
+            await live.wait_for(0)
+        except asyncio.CancelledError:
+            self.passivation.rests(live)  # perhaps nobody else waits for it
+            raise
         return self.outcome_of(live.state)
 
     def outcome_of(self, state: State) -> Outcome:
@@ -282,11 +300,15 @@ class WorkflowOrchestrator:
         await live.wait_for(live.state.seq)
 
     async def take_up(self, execution_id: str) -> LiveExecution:
-        """The execution in this process: as it is, or recovered from the journal under a new epoch.
+        """The execution in this process: as it is, as it was when it left memory, or recovered from the journal under a new
+        epoch.
 
         `ExecutionNotFound`, `ExecutionEnded`; `WorkflowNotFound` or a `LookupError` where its definition cannot run here.
         """
         while (live := self.driver.live.get(execution_id)) is None:
+            if execution_id in self.passivation.passive:
+                await self.passivation.wake(execution_id)
+                continue
             row = self.store.row(execution_id)
             if row is None:
                 raise missing(self.store, execution_id)
@@ -300,7 +322,7 @@ class WorkflowOrchestrator:
         """Claim what is neither here, nor being claimed, nor ended since. Each row that comes back is to be adopted, at
         once."""
         async with self._claiming:
-            wanted = [execution_id for execution_id in execution_ids if execution_id not in self.driver.live]
+            wanted = [execution_id for execution_id in execution_ids if not self.holds(execution_id)]
             claimed = await asyncio.to_thread(self.store.claim, wanted)
             return [row for row in claimed if row.status in UNENDED]
 
@@ -327,6 +349,25 @@ class WorkflowOrchestrator:
     def live(self, execution_id: str) -> LiveExecution | None:
         """The execution, if it is in memory."""
         return self._driver.live.get(execution_id) if self._driver else None
+
+    def holds(self, execution_id: str) -> bool:
+        """Whether this process has the execution, in memory or passive."""
+        return self.live(execution_id) is not None or execution_id in self.passivation.passive
+
+    # --- for the driver: who has nothing to do, and who leaves memory ---
+
+    def rests(self, live: LiveExecution) -> None:
+        self.passivation.rests(live)
+
+    def ended(self, live: LiveExecution) -> None:
+        self.passivation.gone(live)
+        self._recovery.ended(live)
+
+    def abandoned(self, live: LiveExecution) -> None:
+        self.passivation.gone(live)
+
+    def crashed(self, live: LiveExecution, error: Exception) -> None:
+        self._recovery.crashed(live, error)
 
     async def _command(self, execution_id: str, stimulus: AnyStimulus) -> None:
         live = await self.take_up(execution_id)

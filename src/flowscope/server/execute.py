@@ -177,7 +177,7 @@ async def _go_on(services: Services, execution_id: str, *, ours: bool) -> LiveEx
         raise ExecutionActive(execution_id)
     orchestrator = services.engine.orchestrator
     live = await orchestrator.take_up(execution_id)
-    pause = services.waits.pause_of(live)
+    pause = await services.waits.pause_of(live)
     if pause is None:
         raise ExecutionActive(execution_id)
     if pause.reason == "paused":

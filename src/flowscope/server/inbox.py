@@ -1,15 +1,18 @@
 """What waits for people: approvals, forms, signals, and lost attempts that somebody is asked about.
 
-A publisher that notes what has begun to wait. Whether it still does is seen when somebody asks, in the execution itself.
+A publisher that notes what has begun to wait. Whether it still does is seen when somebody asks, in the execution itself; one
+that has left memory meanwhile waits as it did.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
+from flowscope.errors import StoreConflict, StoreCorrupt
 from flowscope.execution import status as st
 from flowscope.execution.events import ExecutionRecovered, NodeLost, NodeSuspended
 from flowscope.execution.state import Frame
@@ -47,8 +50,8 @@ class Inbox:
 
     def __init__(self, orchestrator: WorkflowOrchestrator) -> None:
         self._orchestrator = orchestrator
-        self._noted: dict[str, dict[tuple[str, str], float]] = {}
-        """By execution: the path and node of what has begun to wait, and when."""
+        self._noted: dict[str, dict[tuple[str, str], Waiting]] = {}
+        """By execution, and the path and node in it: what has begun to wait."""
 
     def publish(self, segment: Segment, events: Sequence[Any]) -> None:
         for event in events:
@@ -65,12 +68,16 @@ class Inbox:
         """Nothing: who waits for people waits for facts."""
 
     def _note(self, execution_id: str, path: str, node_id: str, since: float) -> None:
-        noted = self._noted.setdefault(execution_id, {})
-        noted[path, node_id] = since
+        found = self._place(execution_id, path, node_id)
+        if found is None:
+            return  # it was answered before its question was on disk
+        waiting = self._waiting(*found, since)
+        noted = self._noted.setdefault(waiting.execution_id, {})
+        noted[waiting.path, waiting.node_id] = waiting
         if len(noted) & (len(noted) - 1) == 0 and len(noted) >= CROWD:  # a loop that asks again and again
             self._noted[execution_id] = {
-                place: at
-                for place, at in noted.items()
+                place: waiting
+                for place, waiting in noted.items()
                 if place == (path, node_id) or self._place(execution_id, *place)
             }
 
@@ -84,27 +91,32 @@ class Inbox:
 
     def all(self) -> Iterator[Waiting]:
         """Everything that waits, the longest first."""
-        places = [
-            (since, execution_id, *place)
-            for execution_id, noted in self._noted.items()
-            for place, since in noted.items()
-        ]
-        for since, execution_id, path, node_id in sorted(places):
-            found = self._place(execution_id, path, node_id)
-            if found is not None:
-                yield self._waiting(*found, since)
+        noted = [waiting for places in self._noted.values() for waiting in places.values()]
+        noted.sort(key=lambda waiting: (waiting.since, waiting.execution_id, waiting.path, waiting.node_id))
+        for waiting in noted:
+            if self._orchestrator.live(waiting.execution_id) is None:
+                if self._orchestrator.holds(waiting.execution_id):
+                    yield waiting
+            elif found := self._place(waiting.execution_id, waiting.path, waiting.node_id):
+                yield self._waiting(*found, waiting.since)
 
-    def find(self, execution_id: str, signal: str) -> tuple[Waiting, LiveExecution, Frame, int] | None:
-        """What waits by that id, in the execution or a sub-workflow of it."""
-        for noted, places in self._noted.items():
-            if noted != execution_id and not noted.startswith(f"{execution_id}:"):
-                continue
-            for (path, node_id), since in places.items():
-                found = self._place(noted, path, node_id)
-                if found is not None:
-                    waiting = self._waiting(*found, since)
-                    if waiting.signal == signal:
-                        return (waiting, *found)
+    async def find(self, execution_id: str, signal: str) -> tuple[Waiting, LiveExecution, Frame, int] | None:
+        """What waits by that id, in the execution or a sub-workflow of it; it is taken up for that if it is passive."""
+        named = [
+            waiting
+            for noted, places in self._noted.items()
+            if noted == execution_id or noted.startswith(f"{execution_id}:")
+            for waiting in places.values()
+        ]
+        for waiting in named:
+            if waiting.signal == signal:
+                with suppress(StoreConflict, StoreCorrupt):  # then it is not here
+                    await self._orchestrator.passivation.wake(waiting.execution_id)
+            found = self._place(waiting.execution_id, waiting.path, waiting.node_id)
+            if found is not None:
+                fresh = self._waiting(*found, waiting.since)
+                if fresh.signal == signal:
+                    return (fresh, *found)
         return None
 
     def _place(self, execution_id: str, path: str, node_id: str) -> tuple[LiveExecution, Frame, int] | None:

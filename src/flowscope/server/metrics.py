@@ -115,8 +115,10 @@ class Metrics(Collector):
         yield HistogramMetricFamily("flowscope_run_seconds", "From start to end of a run.", buckets, total)
         buckets, total = self._attempts.told()
         yield HistogramMetricFamily("flowscope_node_seconds", "From start to end of an attempt.", buckets, total)
+        passive = statistics.get("passive", 0)
         gauges: dict[str, tuple[str, Any]] = {
-            "flowscope_runs_live": ("Executions in memory.", statistics.get("executions", 0)),
+            "flowscope_runs_live": ("Executions in memory.", statistics.get("executions", 0) - passive),
+            "flowscope_runs_passive": ("Executions that only wait, out of memory.", passive),
             "flowscope_events_in_flight": ("Events on their way to the disk.", statistics.get("eventsInFlight", 0)),
             "flowscope_attempts_running": ("External attempts.", statistics.get("runner", {}).get("running", 0)),
             "flowscope_viewers": ("Viewers connected.", self._viewers()),

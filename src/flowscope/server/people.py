@@ -46,7 +46,7 @@ class Taken(msgspec.Struct, frozen=True):
 
 async def fate_of(services: Services, execution_id: str, signal: str) -> Fate:
     """As the journal tells it."""
-    found = services.inbox.find(execution_id, signal)
+    found = await services.inbox.find(execution_id, signal)
     if found is not None:
         return Fate("waiting")
     live = services.engine.orchestrator.live(execution_id)
@@ -104,7 +104,7 @@ async def decide(services: Services, execution_id: str, signal: str, said: JSON,
     handle, output = verdict(said, at=orchestrator.clock.now())
     if by:
         output["by"] = by
-    found = services.inbox.find(execution_id, signal)
+    found = await services.inbox.find(execution_id, signal)
     if found is not None and found[0].kind == "approval":
         try:
             await orchestrator.signal(found[0].execution_id, signal, output, handle)
@@ -149,7 +149,7 @@ async def submit(services: Services, execution_id: str, signal: str, given: dict
     """Take a filled-in form; with the same `key` again it is a duplicate. `Unfit` for what is not valid, `Refusal` 400 `Form
     expired` or `No active form`."""
     orchestrator = services.engine.orchestrator
-    found = services.inbox.find(execution_id, signal)
+    found = await services.inbox.find(execution_id, signal)
     if found is not None and found[0].kind == "form":
         waiting, live, frame, number = found
         config = asked(services, live, frame, number)

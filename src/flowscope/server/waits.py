@@ -57,8 +57,8 @@ class Waits:
         line = [execution_id]
         while caller:
             line.append(caller)
-            live = self._orchestrator.live(caller)
-            caller = live.state.caller.execution_id if live and live.state.caller else ""
+            row = self._orchestrator.store.row(caller)  # it may be passive
+            caller = row.caller_execution_id if row else ""
         return line
 
     async def answer(self, live: LiveExecution) -> Outcome | Pause:
@@ -69,10 +69,10 @@ class Waits:
         ended = asyncio.ensure_future(self._orchestrator.outcome(live))
         try:
             while True:
-                pause = None if live.state.ended else self.pause_of(live)
+                woken.clear()
+                pause = None if live.state.ended else await self.pause_of(live)
                 if pause is not None:
                     return pause
-                woken.clear()
                 waking = asyncio.ensure_future(woken.wait())
                 await asyncio.wait({ended, waking}, return_when=asyncio.FIRST_COMPLETED)
                 waking.cancel()
@@ -84,20 +84,22 @@ class Waits:
             if not self._waiting[execution_id]:
                 del self._waiting[execution_id]
 
-    def pause_of(self, live: LiveExecution) -> Pause | None:
-        """What the run waits for, if nothing of it runs and it will not go on by itself soon."""
+    async def pause_of(self, live: LiveExecution) -> Pause | None:
+        """What the run waits for, if nothing of it runs and it will not go on by itself soon. Passive children are taken up to
+        see what they wait for."""
         state = live.state
         if live.committed < state.seq or live.working or state.agenda or live.inbox:
             return None  # what is not on disk yet is not told; its commit wakes us
         if state.paused:
             return Pause(reason="paused")
         pauses: list[Pause | None] = []
-        for frame in state.frames.values():
-            for number, wait in (frame.suspensions or {}).items():
+        for frame in list(state.frames.values()):
+            for number, wait in list((frame.suspensions or {}).items()):
                 node_id = frame.scope.ids[number]
                 if wait.child:
+                    await self._orchestrator.passivation.wake(wait.child)
                     child = self._orchestrator.live(wait.child)
-                    pauses.append(self.pause_of(child) if child else None)
+                    pauses.append(await self.pause_of(child) if child else None)
                 elif wait.signal or frame.status[number] == st.ASKING:
                     signal = wait.signal or node_id
                     pauses.append(

@@ -42,10 +42,12 @@ async def list_waiting(
         and workflow_id in ("", waiting.workflow_id)
         and execution_id in ("", waiting.execution_id)
     ]
-    return JsonResponse({"total": len(found), "waiting": [_object(services, one, links) for one in found[:limit]]})
+    return JsonResponse(
+        {"total": len(found), "waiting": [await _object(services, one, links) for one in found[:limit]]}
+    )
 
 
-def _object(services: Services, waiting: Waiting, links: bool) -> dict[str, Any]:
+async def _object(services: Services, waiting: Waiting, links: bool) -> dict[str, Any]:
     body: dict[str, Any] = {
         "executionId": waiting.execution_id,
         "workflowId": waiting.workflow_id,
@@ -63,7 +65,7 @@ def _object(services: Services, waiting: Waiting, links: bool) -> dict[str, Any]
     if waiting.started_by:
         body["startedBy"] = waiting.started_by
     if waiting.kind in ("approval", "form"):
-        title, message = _question(services, waiting)
+        title, message = await _question(services, waiting)
         body |= {"title": title, "message": message}
     if waiting.kind == "approval":
         body["approvalId"] = waiting.signal
@@ -78,9 +80,9 @@ def _object(services: Services, waiting: Waiting, links: bool) -> dict[str, Any]
     return body
 
 
-def _question(services: Services, waiting: Waiting) -> tuple[str, str]:
-    found = services.inbox.find(waiting.execution_id, waiting.signal)
+async def _question(services: Services, waiting: Waiting) -> tuple[str, str]:
     try:
+        found = await services.inbox.find(waiting.execution_id, waiting.signal)
         return question(services, *found) if found else (waiting.node_name, "")
     except FlowscopeError:  # what was worked out when it began to wait cannot be any more: a secret is gone
         return waiting.node_name, ""
@@ -138,7 +140,7 @@ async def decide_by_link(request: Request, services: Served, token: Id) -> Respo
 async def _shown(
     request: Request, services: Services, token: str, execution_id: str, signal: str, fault: str = ""
 ) -> Response:
-    found = services.inbox.find(execution_id, signal)
+    found = await services.inbox.find(execution_id, signal)
     if found is None:
         fate = await fate_of(services, execution_id, signal)
         if fate.state == "expired":
@@ -149,7 +151,7 @@ async def _shown(
             404, "APPROVAL_NOT_FOUND", "Nothing waits for that decision: the run has ended, or was never there"
         )
     waiting = found[0]
-    title, message = _question(services, waiting)
+    title, message = await _question(services, waiting)
     action = f"{request.scope.get('root_path', '')}/approve/{token}"
     until = iso(waiting.until)[:16].replace("T", " ") + " UTC" if waiting.until else ""
     return approval_page(title, message, action, until, waiting.workflow_name or waiting.workflow_id, fault)

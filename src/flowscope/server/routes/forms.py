@@ -43,8 +43,8 @@ _ANSWERS: Responses = {**told(schemas.FormTaken), **MISSING}
 async def show_form(request: Request, services: Served, workflow_id: Id, node_id: Id) -> Response:
     """The form: a page for browsers, its fields as JSON for programs."""
     try:
-        found = _found(request, services, workflow_id, node_id)
-        title, page = _page(services, found)
+        found = await _found(request, services, workflow_id, node_id)
+        title, page = await _page(services, found)
     except Refusal as refusal:
         return _refused(request, refusal)
     if _for_people(request):
@@ -61,10 +61,10 @@ async def show_form(request: Request, services: Served, workflow_id: Id, node_id
 async def submit_form(request: Request, services: Served, workflow_id: Id, node_id: Id) -> Response:
     """Send what was filled in, as JSON or as a browser does. With the same `x-idempotency-key` again nothing more happens."""
     try:
-        found = _found(request, services, workflow_id, node_id)
+        found = await _found(request, services, workflow_id, node_id)
         given, key = await _given(request, services)
         # What waits no longer has no page any more, and is submitted all the same: it may have been, with this very key.
-        title, page = ("", None) if isinstance(found, tuple) else _page(services, found)
+        title, page = ("", None) if isinstance(found, tuple) else await _page(services, found)
     except Refusal as refusal:
         return _refused(request, refusal)
     try:
@@ -89,7 +89,7 @@ async def submit_form(request: Request, services: Served, workflow_id: Id, node_
 Found = Waiting | tuple[str, str] | AnyTrigger
 
 
-def _found(request: Request, services: Services, workflow_id: str, node_id: str) -> Found:
+async def _found(request: Request, services: Services, workflow_id: str, node_id: str) -> Found:
     """What waits there; the execution and id of what did; or the trigger. A `Refusal` for who may not know."""
     principal = principal_of(request.scope)
     trigger = services.triggers.find(workflow_id, node_id)
@@ -102,7 +102,7 @@ def _found(request: Request, services: Services, workflow_id: str, node_id: str)
         opened = services.links.open(token)
         if opened is None:
             raise _closed() if principal is None else no_form()
-        waiting = services.inbox.find(*opened)
+        waiting = await services.inbox.find(*opened)
         return waiting[0] if waiting else opened
     if principal is None:
         raise _closed()
@@ -117,11 +117,11 @@ def _longest(services: Services, workflow_id: str, node_id: str) -> Waiting:
     raise no_form()
 
 
-def _page(services: Services, found: Found) -> tuple[str, FormPage]:
+async def _page(services: Services, found: Found) -> tuple[str, FormPage]:
     if isinstance(found, tuple):
         raise no_form()
     if isinstance(found, Waiting):
-        place = services.inbox.find(found.execution_id, found.signal)
+        place = await services.inbox.find(found.execution_id, found.signal)
         if place is None:
             raise no_form()
         config = asked(services, *place[1:])
