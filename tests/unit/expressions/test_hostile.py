@@ -53,19 +53,19 @@ def _attempt(source: str) -> JSON:
 @pytest.mark.parametrize(("label", "source"), CORPUS, ids=[label for label, _ in CORPUS])
 def test_refused(label: str, source: str) -> None:
     before = copy.deepcopy(SCOPE)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ExpressionError):
         _attempt(source)
-    assert time.perf_counter() - began < 3.0
+    assert time.process_time() - began < 3.0
     assert before == SCOPE
 
 
 @pytest.mark.parametrize("label", GENERATED)
 def test_towers_are_refused(label: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ExpressionError):
         _attempt(GENERATED[label])
-    assert time.perf_counter() - began < 3.0
+    assert time.process_time() - began < 3.0
 
 
 def test_the_corpus_is_large_enough() -> None:
@@ -79,9 +79,9 @@ def test_arithmetic_payloads_are_only_arithmetic() -> None:
 
 
 def test_a_catastrophic_pattern_is_linear() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert _attempt("regexTest('a'.repeat(100000) + '!', '^(a+)+$')") is False
-    assert time.perf_counter() - began < 3.0
+    assert time.process_time() - began < 3.0
 
 
 def test_dunder_keys_are_just_keys() -> None:
@@ -96,9 +96,9 @@ def test_identifiers_are_not_normalised() -> None:
 
 
 def test_many_openings_without_an_end_are_checked_quickly() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert check("{{ ' }}" * 20_000) == []  # each pair is one text between quotes
     assert check('{{ " }}' * 20_001)
     assert check("{{" * 100_000)
     assert check(["{{ ( }}"] * 1_000)
-    assert time.perf_counter() - began < 3.0
+    assert time.process_time() - began < 3.0
