@@ -444,6 +444,7 @@ def test_what_was_changed_last_is_saved_although_the_page_is_left_at_once(visit:
     page.goto("/workflows/quick")
     page.get_by_label("Name of the workflow").fill("In a hurry")
     page.goto("about:blank")
+    until(lambda: house.ask("/api/workflows/quick")["name"] == "In a hurry", "the last change is saved")
     page.goto("/workflows/quick")
     expect(page.get_by_label("Name of the workflow")).to_have_value("In a hurry")
 

@@ -284,6 +284,7 @@ def test_the_first_key_keeps_whoever_made_it_in(visit: Visit, house: House) -> N
     other.goto("/settings/secrets")
     other.get_by_label("Key").fill(guest)
     other.get_by_role("button", name="Open").click()
+    expect(other.get_by_role("heading", name="Your key does not let you see secrets")).to_be_visible()
     for section, what in (("secrets", "secrets"), ("credentials", "credentials"), ("keys", "API keys")):
         other.goto(f"/settings/{section}")
         expect(other.get_by_role("heading", name=f"Your key does not let you see {what}")).to_be_visible()
