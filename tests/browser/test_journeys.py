@@ -228,6 +228,17 @@ def test_a_change_is_saved_and_never_over_somebody_elses(visit: Visit, house: Ho
     first.get_by_text(re.compile(r"Saved .* · v2")).wait_for()
     second.get_by_label("Name of the workflow").fill("Mine")
     second.get_by_role("alert").filter(has_text="Somebody else has saved it").wait_for()
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    second.once("dialog", stay)
+    with second.expect_event("dialog"):
+        second.get_by_role("link", name="Runs").click()
+    expect(second.get_by_label("Name of the workflow")).to_have_value("Mine")
+    assert len(asked) == 1 and "is not saved" in asked[0]
     assert house.ask("/api/workflows/quick")["name"] == "Renamed"
     second.get_by_role("button", name="Keep mine").click()
     second.get_by_text(re.compile(r"Saved .* · v3")).wait_for()

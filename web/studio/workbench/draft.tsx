@@ -3,6 +3,7 @@
  * version, until it is run, made active, or kept. Whoever leaves is asked first, if something would be lost by it.
  */
 
+import { useBlocker } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import type { Editor } from "../../canvas/editor.ts";
 import { documentOf, type Graph, graphOf } from "../../canvas/graph.ts";
@@ -78,6 +79,12 @@ export class Draft {
       if (this.state === "conflict") this.#tell("conflict", this.message);
       else if (this.#editor.graph !== this.#saved) void this.#save();
     };
+  }
+
+  /** What was changed cannot be saved, and goes with the page. */
+  get doomed(): boolean {
+    const stuck = this.state === "conflict" || (this.state === "failed" && !this.#again);
+    return stuck && this.#editor.graph !== this.#saved;
   }
 
   /** Have the one that somebody else has saved instead. */
@@ -168,7 +175,7 @@ export class Draft {
     this.state = state;
     this.message = message;
     // Once it is not on the screen any more, nobody can do anything about one that cannot be saved.
-    const hopeless = !this.#shown && (state === "conflict" || (state === "failed" && !this.#again));
+    const hopeless = !this.#shown && this.doomed;
     if (state !== "saved" && !hopeless) addEventListener("beforeunload", this.#onLeave);
     else removeEventListener("beforeunload", this.#onLeave);
     this.#revision += 1;
@@ -181,6 +188,13 @@ export function useDraft(editor: Editor, stored: StoredWorkflow): Draft {
   const draft = useMemo(() => new Draft(editor, api, stored), [editor, api, stored]);
   useSyncExternalStore(draft.subscribe, draft.revision);
   useEffect(() => draft.start(), [draft]);
+  useBlocker({
+    shouldBlockFn: ({ current, next }) =>
+      next.pathname !== current.pathname &&
+      draft.doomed &&
+      !confirm(`What you changed is not saved: ${draft.message}\n\nLeave without it?`),
+    enableBeforeUnload: false, // the draft asks itself, and knows when
+  });
   return draft;
 }
 
