@@ -17,7 +17,6 @@ from flowscope.cli.documents import read_document, read_input, read_signal
 from flowscope.cli.formats import counted
 from flowscope.cli.listings import (
     execution_object,
-    node_object,
     print_events,
     print_executions,
     print_lines,
@@ -359,7 +358,7 @@ def nodes(json: Annotated[bool, typer.Option("--json", help="Print a JSON array,
     """List the node types that workflows can use."""
     registry = _registry()
     if json:
-        print_lines(map(node_object, registry))
+        print_lines(kind.to_object() for kind in registry)
     else:
         print_nodes(registry)
 

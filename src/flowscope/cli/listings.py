@@ -111,31 +111,6 @@ def _remark(row: ExecutionRow) -> str:
     return row.error or row.detail
 
 
-def node_object(kind: NodeType) -> dict[str, JSON]:
-    """One node type in `nodes --json`; `schema` is the JSON Schema of its config."""
-    return {
-        "type": kind.type,
-        "title": kind.title,
-        "category": kind.category,
-        "icon": kind.icon,
-        "description": kind.description,
-        "role": kind.role,
-        "handles": list(kind.handles) if kind.handles is not None else None,
-        "effects": kind.effects,
-        "resources": kind.resources,
-        "retry": {
-            "attempts": kind.retry.attempts,
-            "delay": kind.retry.delay,
-            "factor": kind.retry.factor,
-            "maxDelay": kind.retry.max_delay,
-            "jitter": kind.retry.jitter,
-        },
-        "timeout": kind.timeout,
-        "example": kind.example,
-        "schema": kind.schema(),
-    }
-
-
 def print_nodes(registry: Registry) -> None:
     """The catalogue by category: type, and the first sentence of what it does."""
     by_category: dict[str, list[NodeType]] = {}

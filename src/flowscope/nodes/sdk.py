@@ -18,6 +18,7 @@ import inspect
 from collections.abc import Callable, Container
 from typing import Annotated, Any, Literal, TypeAlias, get_type_hints
 
+import msgspec
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -141,6 +142,26 @@ class NodeType:
                 if not _SAYS_WHAT & field.keys():
                     field["type"] = list(_ANY)
         return schema
+
+    def to_object(self) -> dict[str, JSON]:
+        """What the catalogue tells of it, with the JSON Schema of its config; `handles` is null where they follow from the
+        config."""
+        return {
+            "type": self.type,
+            "title": self.title,
+            "category": self.category,
+            "icon": self.icon,
+            "description": self.description,
+            "role": self.role,
+            "handles": None if self.handles is None else list(self.handles),
+            "effects": self.effects,
+            "resources": self.resources,
+            "retry": msgspec.to_builtins(self.retry),
+            "timeout": self.timeout,
+            "example": self.example,
+            "rawFields": sorted(self.raw_fields),
+            "schema": self.schema(),
+        }
 
     def __repr__(self) -> str:
         return f"NodeType({self.type!r})"

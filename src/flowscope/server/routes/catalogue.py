@@ -9,7 +9,7 @@ from fastapi import Response
 
 from flowscope.server import schemas
 from flowscope.server.bodies import DEPTH
-from flowscope.server.catalogue import catalogue_document, node_object
+from flowscope.server.catalogue import catalogue_document
 from flowscope.server.problems import JsonResponse, Refusal
 from flowscope.server.routes.subject import MISSING, Id, Served, router, told
 
@@ -31,7 +31,7 @@ async def get_node(services: Served, type: Id) -> Response:
         raise Refusal(
             404, "NODE_TYPE_NOT_FOUND", f"There is no node type {type!r}" + (f". {instead}" if instead else "")
         )
-    return JsonResponse(node_object(kind))
+    return JsonResponse(kind.to_object())
 
 
 @routes.get("/api/config", responses=told(schemas.Config))
