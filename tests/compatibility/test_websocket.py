@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -212,6 +213,20 @@ async def test_progress_has_a_badge(server: Client) -> None:
         assert update["status"] == "running" and "seq" not in update
         server.services.visualization.broadcast_node_update("theirs", "a", state | {"progress": 70})
         await client.until("NODE_UPDATE", nodeId="a", progress=70)
+
+
+async def test_progress_waits_for_the_start_that_is_on_disk_and_not_told_yet(server: Client) -> None:
+    states, store = server.services.state_manager, server.services.engine.orchestrator.store
+    states.initialize_execution("theirs", "w", 1)
+    await states.settled("theirs")
+    async with watching(server.address, "theirs") as client:
+        await client.until("EXECUTION_SNAPSHOT")
+        states.update_node_state("theirs", "a", "A", "running")
+        while not store.read("theirs", 1):  # the loop stands still meanwhile, and so does whoever would tell
+            os.sched_yield()
+        state = {"status": "running", "nodeName": "A", "progress": 40}
+        server.services.visualization.broadcast_node_update("theirs", "a", state)
+        await client.until("NODE_UPDATE", nodeId="a", progress=40)
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,14 @@ class Hub:
             audience.murmur(word, offset)
             self._mark(audience)
 
+    def runs(self, execution_id: str, node_id: str) -> bool | None:
+        """Whether the execution's viewers are told that the node runs; None if it has none."""
+        audience = self._audiences.get(execution_id)
+        if audience is None or audience.channel is None:
+            return None
+        entry = audience.channel.entry(node_id)
+        return entry is not None and entry.status == "running"
+
     def _offset(self, word: LogLine) -> int:
         offsets = self._offsets.setdefault(word.execution_id, {})
         key = word.node_id, word.path, word.attempt

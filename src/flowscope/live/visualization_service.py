@@ -133,12 +133,19 @@ class VisualizationService:
         progress = state.get("progress")
         if isinstance(progress, int | float) and state["status"] == "running":
             word = Progress(execution_id=execution_id, node_id=node_id, at=self._clock.now(), fraction=progress / 100)
-            view = self.state_manager.view(execution_id)
-            node = view.nodes.get(node_id) if view else None
-            if node is not None and node.status == "running":
+            if self._is_running(execution_id, node_id):
                 self.hub.murmur(word)
             else:
                 self._early[execution_id, node_id] = word
+
+    def _is_running(self, execution_id: str, node_id: str) -> bool:
+        """As its viewers have been told, who may be behind the journal."""
+        told = self.hub.runs(execution_id, node_id)
+        if told is not None:
+            return told
+        view = self.state_manager.view(execution_id)
+        node = view.nodes.get(node_id) if view else None
+        return node is not None and node.status == "running"
 
 
 class _Mounted:
